@@ -1,0 +1,51 @@
+//! One pre-norm transformer block.
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::prelude::*;
+use burn::tensor::activation::sigmoid;
+
+use super::attention::Attention;
+
+/// `x + attention(norm1(x))`, then `x + mlp(norm2(x))`, over `[B, T, D]`.
+#[derive(Module, Debug)]
+pub(super) struct Block<B: Backend> {
+    norm1: LayerNorm<B>,
+    attn: Attention<B>,
+    norm2: LayerNorm<B>,
+    mlp: Mlp<B>,
+}
+
+impl<B: Backend> Block<B> {
+    pub(super) fn new(dim: usize, heads: usize, mlp_ratio: usize, device: &B::Device) -> Self {
+        Self {
+            norm1: LayerNormConfig::new(dim).init(device),
+            attn: Attention::new(dim, heads, device),
+            norm2: LayerNormConfig::new(dim).init(device),
+            mlp: Mlp {
+                fc1: LinearConfig::new(dim, mlp_ratio * dim).init(device),
+                fc2: LinearConfig::new(mlp_ratio * dim, dim).init(device),
+            },
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let x = x.clone() + self.attn.forward(self.norm1.forward(x));
+        x.clone() + self.mlp.forward(self.norm2.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp<B: Backend> {
+    fc1: Linear<B>,
+    fc2: Linear<B>,
+}
+
+impl<B: Backend> Mlp<B> {
+    fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let hidden = self.fc1.forward(x);
+        // QuickGELU, the activation that CLIP was trained with.
+        let hidden = hidden.clone() * sigmoid(hidden * 1.702);
+        self.fc2.forward(hidden)
+    }
+}

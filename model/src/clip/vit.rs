@@ -1,0 +1,87 @@
+//! The vision transformer itself.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::prelude::*;
+
+use super::VitConfig;
+use super::block::Block;
+
+/// CLIP's vision tower. Field names are timm's, so exported weights are too.
+#[derive(Module, Debug)]
+pub struct VisionTransformer<B: Backend> {
+    patch_embed: PatchEmbed<B>,
+    cls_token: Param<Tensor<B, 3>>,
+    pos_embed: Param<Tensor<B, 3>>,
+    norm_pre: LayerNorm<B>,
+    blocks: Vec<Block<B>>,
+    norm: LayerNorm<B>,
+    head: Linear<B>,
+}
+
+#[derive(Module, Debug)]
+struct PatchEmbed<B: Backend> {
+    proj: Conv2d<B>,
+}
+
+/// What a forward gives.
+pub struct VitOutput<B: Backend> {
+    /// Projected class token, `[B, embedding]`: z of Equation 5.
+    pub embedding: Tensor<B, 2>,
+    /// All tokens after the last norm, class token first, `[B, tokens, dim]`.
+    pub tokens: Tensor<B, 3>,
+}
+
+impl<B: Backend> VisionTransformer<B> {
+    /// A tower of random weights. `config` must be valid ([`VitConfig::validate`]).
+    pub fn new(config: &VitConfig, device: &B::Device) -> Self {
+        let dim = config.dim;
+        // CLIP scales class token, positions and projection by 1 / sqrt(width).
+        let normal = Initializer::Normal {
+            mean: 0.0,
+            std: (dim as f64).powf(-0.5),
+        };
+        Self {
+            patch_embed: PatchEmbed {
+                proj: Conv2dConfig::new([3, dim], [config.patch; 2])
+                    .with_stride([config.patch; 2])
+                    .with_bias(false)
+                    .init(device),
+            },
+            cls_token: normal.init([1, 1, dim], device),
+            pos_embed: normal.init([1, config.tokens(), dim], device),
+            norm_pre: LayerNormConfig::new(dim).init(device),
+            blocks: (0..config.depth)
+                .map(|_| Block::new(dim, config.heads, config.mlp_ratio, device))
+                .collect(),
+            norm: LayerNormConfig::new(dim).init(device),
+            head: LinearConfig::new(dim, config.embedding)
+                .with_bias(false)
+                .with_initializer(normal)
+                .init(device),
+        }
+    }
+
+    /// Runs normalised images `[B, 3, height, width]` through the tower.
+    pub fn forward(&self, images: Tensor<B, 4>) -> VitOutput<B> {
+        let [batch, ..] = images.dims();
+        let patches: Tensor<B, 3> = self
+            .patch_embed
+            .proj
+            .forward(images)
+            .flatten::<3>(2, 3)
+            .swap_dims(1, 2);
+        let class = self.cls_token.val();
+        let [_, _, dim] = class.dims();
+        let x = Tensor::cat(vec![class.expand([batch, 1, dim]), patches], 1);
+        let x = self.norm_pre.forward(x + self.pos_embed.val());
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let tokens = self.norm.forward(x);
+        let class = tokens.clone().slice([0..batch, 0..1]).squeeze_dim::<2>(1);
+        VitOutput {
+            embedding: self.head.forward(class),
+            tokens,
+        }
+    }
+}

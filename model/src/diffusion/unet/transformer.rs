@@ -1,0 +1,153 @@
+//! Spatial transformer: self-attention, cross-attention to the condition, GEGLU.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{GroupNorm, LayerNorm, LayerNormConfig};
+use burn::prelude::*;
+use burn::tensor::activation::{gelu, softmax};
+
+use super::super::lora::LoraLinear;
+use super::super::resnet::{conv1x1, group_norm};
+use super::UnetConfig;
+
+/// A transformer of depth 1 over the positions of `[B, C, H, W]`.
+#[derive(Module, Debug)]
+pub(super) struct SpatialTransformer<B: Backend> {
+    norm: GroupNorm<B>,
+    proj_in: Conv2d<B>,
+    transformer_blocks: Vec<TransformerBlock<B>>,
+    proj_out: Conv2d<B>,
+}
+
+#[derive(Module, Debug)]
+struct TransformerBlock<B: Backend> {
+    norm1: LayerNorm<B>,
+    attn1: Attention<B>,
+    norm2: LayerNorm<B>,
+    attn2: Attention<B>,
+    norm3: LayerNorm<B>,
+    ff: FeedForward<B>,
+}
+
+#[derive(Module, Debug)]
+struct Attention<B: Backend> {
+    to_q: LoraLinear<B>,
+    to_k: LoraLinear<B>,
+    to_v: LoraLinear<B>,
+    to_out: LoraLinear<B>,
+    heads: usize,
+}
+
+/// GEGLU and its output layer. Only the input projection carries LoRA.
+#[derive(Module, Debug)]
+struct FeedForward<B: Backend> {
+    proj: LoraLinear<B>,
+    out: LoraLinear<B>,
+}
+
+impl<B: Backend> SpatialTransformer<B> {
+    pub(super) fn new(
+        channels: usize,
+        config: &UnetConfig,
+        lora: LoraRanks,
+        device: &B::Device,
+    ) -> Self {
+        let norm = || LayerNormConfig::new(channels).init(device);
+        let attention = |context| Attention {
+            to_q: LoraLinear::new(channels, channels, false, lora.attention, device),
+            to_k: LoraLinear::new(context, channels, false, lora.attention, device),
+            to_v: LoraLinear::new(context, channels, false, lora.attention, device),
+            to_out: LoraLinear::new(channels, channels, true, lora.attention, device),
+            heads: config.heads,
+        };
+        Self {
+            norm: group_norm(config.groups, channels, 1e-6, device),
+            proj_in: conv1x1(channels, channels, device),
+            transformer_blocks: vec![TransformerBlock {
+                norm1: norm(),
+                attn1: attention(channels),
+                norm2: norm(),
+                attn2: attention(config.context),
+                norm3: norm(),
+                ff: FeedForward {
+                    proj: LoraLinear::new(channels, 8 * channels, true, lora.attention, device),
+                    out: LoraLinear::new(4 * channels, channels, true, lora.output, device),
+                },
+            }],
+            proj_out: conv1x1(channels, channels, device),
+        }
+    }
+
+    /// `x` is `[B, C, H, W]`, `context` `[B, tokens, context]`.
+    pub(super) fn forward(&self, x: Tensor<B, 4>, context: &Tensor<B, 3>) -> Tensor<B, 4> {
+        let [batch, channels, height, width] = x.dims();
+        let h: Tensor<B, 3> = self
+            .proj_in
+            .forward(self.norm.forward(x.clone()))
+            .flatten::<3>(2, 3)
+            .swap_dims(1, 2);
+        let h = (self.transformer_blocks.iter()).fold(h, |h, block| block.forward(h, context));
+        let h = h.swap_dims(1, 2).reshape([batch, channels, height, width]);
+        x + self.proj_out.forward(h)
+    }
+}
+
+/// Ranks of the adapters; 0 leaves them out.
+#[derive(Clone, Copy)]
+pub(super) struct LoraRanks {
+    /// Attention projections and the GEGLU input projection.
+    pub(super) attention: usize,
+    /// The feed-forward's output layer, adapted in the paper's text only.
+    pub(super) output: usize,
+}
+
+impl<B: Backend> TransformerBlock<B> {
+    fn forward(&self, x: Tensor<B, 3>, context: &Tensor<B, 3>) -> Tensor<B, 3> {
+        let h = self.norm1.forward(x.clone());
+        let x = x + self.attn1.forward(h.clone(), &h);
+        let [_, tokens, _] = context.dims();
+        let x = if tokens == 1 {
+            x + self.attn2.forward_single(context)
+        } else {
+            x.clone() + self.attn2.forward(self.norm2.forward(x), context)
+        };
+        x.clone() + self.ff.forward(self.norm3.forward(x))
+    }
+}
+
+impl<B: Backend> Attention<B> {
+    fn forward(&self, x: Tensor<B, 3>, context: &Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, tokens, channels] = x.dims();
+        let head = channels / self.heads;
+        let split = |x: Tensor<B, 3>| {
+            let [batch, tokens, _] = x.dims();
+            x.reshape([batch, tokens, self.heads, head]).swap_dims(1, 2)
+        };
+        let q = split(self.to_q.forward(x)) * (head as f64).powf(-0.5);
+        let k = split(self.to_k.forward(context.clone()));
+        let v = split(self.to_v.forward(context.clone()));
+        let mixed = softmax(q.matmul(k.transpose()), 3).matmul(v);
+        self.to_out
+            .forward(mixed.swap_dims(1, 2).reshape([batch, tokens, channels]))
+    }
+
+    /// Attention to a context of one token, `[B, 1, C]`: its softmax is 1 whatever
+    /// the query, so every position receives the same value and the query and key
+    /// projections take no part, in value or in gradient.
+    fn forward_single(&self, context: &Tensor<B, 3>) -> Tensor<B, 3> {
+        self.to_out.forward(self.to_v.forward(context.clone()))
+    }
+}
+
+impl<B: Backend> FeedForward<B> {
+    fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let projected = self.proj.forward(x);
+        let [batch, tokens, width] = projected.dims();
+        let half = |from: usize| {
+            projected
+                .clone()
+                .slice([0..batch, 0..tokens, from..from + width / 2])
+        };
+        self.out.forward(half(0) * gelu(half(width / 2)))
+    }
+}

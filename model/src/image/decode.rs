@@ -1,0 +1,31 @@
+//! Bytes of a file to pixels.
+
+use std::io::Cursor;
+
+use image::{ImageFormat, ImageReader, Limits};
+
+use super::{ImageError, Pixels};
+
+/// Decodes a JPEG or PNG file, told apart by content. Grey, palette and 16-bit
+/// images become 8-bit RGB; transparency is dropped, not blended.
+///
+/// # Errors
+/// Other formats, broken or truncated files, sides beyond [`Pixels::LIMIT`].
+pub fn decode(bytes: &[u8]) -> Result<Pixels, ImageError> {
+    let failed = |reason: String| ImageError::Decode(reason);
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| failed(error.to_string()))?;
+    match reader.format() {
+        Some(ImageFormat::Jpeg | ImageFormat::Png) => {}
+        Some(other) => return Err(failed(format!("it is a {other:?} file"))),
+        None => return Err(failed("its first bytes are those of neither".to_string())),
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(Pixels::LIMIT as u32);
+    limits.max_image_height = Some(Pixels::LIMIT as u32);
+    reader.limits(limits);
+    let image = reader.decode().map_err(|error| failed(error.to_string()))?;
+    let rgb = image.into_rgb8();
+    Pixels::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+}

@@ -1,0 +1,34 @@
+//! Person re-identification by DCAC: a CLIP-style vision transformer that is
+//! co-trained with a latent diffusion model and shipped alone.
+//!
+//! The crate does no I/O and starts no threads, so the same code runs in the
+//! native trainer and in the browser. Modules are layered; each may use those
+//! above it:
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`nn`] | batch norm, trainable parameters, operation counts |
+//! | [`clip`] | vision transformer |
+//! | [`reid`] | neck, classifier, [`reid::ReidEncoder`] (image to embedding) |
+//! | `diffusion` | noise schedule, VAE encoder, U-Net, LoRA (feature `training`) |
+//! | `condition` | prompts, schemes, transforms (feature `training`) |
+//! | `loss` | ID loss, prototype memory, contrastive loss (feature `training`) |
+//! | `dcac` | the whole method in one forward (feature `training`) |
+//! | [`image`] | Pillow-exact resize, normalisation, augmentation |
+//! | [`retrieval`] | ranking, CMC, mAP |
+//! | [`weights`] | modules to safetensors and back |
+
+pub mod clip;
+#[cfg(feature = "training")]
+pub mod condition;
+#[cfg(feature = "training")]
+pub mod dcac;
+#[cfg(feature = "training")]
+pub mod diffusion;
+pub mod image;
+#[cfg(feature = "training")]
+pub mod loss;
+pub mod nn;
+pub mod reid;
+pub mod retrieval;
+pub mod weights;

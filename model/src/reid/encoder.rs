@@ -1,0 +1,92 @@
+//! Image to embedding.
+
+use burn::module::Module;
+use burn::prelude::*;
+
+use super::EncoderConfig;
+use crate::clip::VisionTransformer;
+use crate::nn::{BatchNorm1d, BatchStats};
+use crate::weights::{self, Precision, WeightsError};
+
+/// Vision transformer and batch-norm neck: all that inference needs.
+#[derive(Module, Debug)]
+pub struct ReidEncoder<B: Backend> {
+    vit: VisionTransformer<B>,
+    neck: BatchNorm1d<B>,
+}
+
+/// Embedding and patch tokens of a batch.
+pub struct Features<B: Backend> {
+    /// L2-normalised neck output, `[B, embedding]`.
+    pub embedding: Tensor<B, 2>,
+    /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`.
+    pub patches: Tensor<B, 3>,
+}
+
+impl<B: Backend> ReidEncoder<B> {
+    /// An encoder of random weights. `config` must be valid.
+    pub fn new(config: &EncoderConfig, device: &B::Device) -> Self {
+        Self {
+            vit: VisionTransformer::new(&config.vit, device),
+            neck: BatchNorm1d::new(config.vit.embedding, device),
+        }
+    }
+
+    /// Rebuilds an exported encoder from the bytes of its `model.safetensors`.
+    ///
+    /// # Errors
+    /// Sizes that fit no transformer, bytes that are no safetensors file, and
+    /// tensors that are missing, left over or of another shape, all listed by name.
+    pub fn load(
+        config: &EncoderConfig,
+        bytes: Vec<u8>,
+        device: &B::Device,
+    ) -> Result<Self, WeightsError> {
+        config.validate()?;
+        let to_ours = [(
+            r"^(cls_token|pos_embed|patch_embed|norm_pre|blocks|norm|head)\b",
+            "vit.$1",
+        )];
+        weights::load(Self::new(config, device), bytes, &to_ours)
+    }
+
+    /// The bytes of a `model.safetensors`: timm's names for the transformer at the
+    /// file's root, the neck under `neck.`.
+    pub fn save(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
+        weights::save(self, precision, &[(r"^vit\.", "")])
+    }
+
+    /// L2-normalised embeddings `[B, embedding]` of normalised images
+    /// `[B, 3, height, width]`, with the neck's running statistics.
+    pub fn embed(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
+        l2_normalize(self.neck.forward(self.vit.forward(images).embedding))
+    }
+
+    /// [`Self::embed`] and the patch tokens behind it.
+    pub fn features(&self, images: Tensor<B, 4>) -> Features<B> {
+        let output = self.vit.forward(images);
+        let [batch, tokens, _] = output.tokens.dims();
+        Features {
+            embedding: l2_normalize(self.neck.forward(output.embedding)),
+            patches: output.tokens.slice([0..batch, 1..tokens]),
+        }
+    }
+
+    /// Neck output `[B, embedding]` under the batch's own statistics, not
+    /// normalised, and those statistics.
+    pub fn forward_train(&self, images: Tensor<B, 4>) -> (Tensor<B, 2>, BatchStats<B>) {
+        self.neck.forward_train(self.vit.forward(images).embedding)
+    }
+
+    /// Folds a batch's statistics into the neck.
+    pub fn absorb(mut self, stats: &BatchStats<B>) -> Self {
+        self.neck = self.neck.absorb(stats);
+        self
+    }
+}
+
+/// Scales every row of `[B, D]` to length 1.
+pub(crate) fn l2_normalize<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
+    let norm = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
+    x / norm
+}
