@@ -25,16 +25,15 @@ impl<B: Backend> Attention<B> {
     pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [batch, tokens, dim] = x.dims();
         let head = dim / self.heads;
-        let [q, k, v] = self
-            .qkv
-            .forward(x)
-            .reshape([batch, tokens, 3, self.heads, head])
-            .permute([2, 0, 3, 1, 4])
-            .chunk(3, 0)
-            .try_into()
-            .map(|parts: [Tensor<B, 5>; 3]| parts.map(|part| part.squeeze_dim::<4>(0)))
-            .unwrap_or_else(|_| unreachable!("three chunks of a dimension of three"));
-        let weights = softmax((q * (head as f64).powf(-0.5)).matmul(k.transpose()), 3);
+        let qkv = self.qkv.forward(x);
+        let part = |i: usize| {
+            qkv.clone()
+                .slice([0..batch, 0..tokens, i * dim..(i + 1) * dim])
+                .reshape([batch, tokens, self.heads, head])
+                .swap_dims(1, 2)
+        };
+        let (q, k, v) = (part(0) * (head as f64).powf(-0.5), part(1), part(2));
+        let weights = softmax(q.matmul(k.transpose()), 3);
         let mixed = weights.matmul(v);
         self.proj
             .forward(mixed.swap_dims(1, 2).reshape([batch, tokens, dim]))

@@ -39,7 +39,7 @@ impl VaeConfig {
         }
     }
 
-    /// Two levels of 16 and 32 channels: halves the image once.
+    /// Three levels of 8, 16 and 32 channels: a quarter of the image's side.
     pub fn tiny() -> Self {
         Self {
             channels: vec![8, 16, 32],

@@ -56,7 +56,8 @@ fn taps(input: usize, output: usize) -> Vec<Taps> {
 }
 
 /// Resizes to `width` x `height` pixels, both at least 1, ignoring the aspect ratio.
-/// Equals `Image.resize((width, height), Image.BICUBIC)` of Pillow.
+/// Equals `Image.resize((width, height), Image.BICUBIC)` of Pillow up to version 12
+/// (13 swaps the passes for some sizes, which differs by rounding).
 pub fn resize_bicubic(image: &Pixels, width: usize, height: usize) -> Pixels {
     let (width, height) = (width.max(1), height.max(1));
     let narrowed = if width == image.width() {

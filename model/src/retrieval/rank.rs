@@ -1,5 +1,7 @@
 //! Scores and their order.
 
+use std::cmp::Ordering;
+
 use super::RetrievalError;
 
 /// Cosine similarity of one L2-normalised embedding to every row of `gallery`
@@ -40,6 +42,8 @@ pub fn rank(scores: &[f32]) -> Result<Vec<usize>, RetrievalError> {
         return Err(RetrievalError::NotANumber(index));
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    // `total_cmp` would order -0 below 0, though the two are equal scores.
+    let descending = |&a: &usize, &b: &usize| scores[b].partial_cmp(&scores[a]);
+    order.sort_by(|a, b| descending(a, b).unwrap_or(Ordering::Equal));
     Ok(order)
 }

@@ -39,12 +39,12 @@ impl UnetConfig {
         }
     }
 
-    /// Two levels of 32 and 64 channels.
+    /// Two levels of 32 and 64 channels, transformers at the coarser one.
     pub fn tiny() -> Self {
         Self {
             latent: 4,
             channels: vec![32, 64],
-            attention: vec![true, true],
+            attention: vec![false, true],
             blocks: 1,
             heads: 4,
             context: 64,

@@ -1,0 +1,276 @@
+//! The networks and losses against transformers, diffusers, peft and torch.
+//! Golden files: `tests/golden/make_networks.py`.
+#![cfg(feature = "training")]
+
+mod common;
+
+use std::collections::HashMap;
+
+use burn::module::Param;
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::prelude::*;
+use common::{Cpu, Train};
+use dcac_model::clip::{VisionTransformer, VitConfig, resize_positions};
+use dcac_model::diffusion::{LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder};
+use dcac_model::loss::{
+    MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, identity_loss,
+};
+use dcac_model::nn::BatchNorm1d;
+use dcac_model::weights;
+use safetensors::SafeTensors;
+
+/// One golden file.
+struct Golden(Vec<u8>);
+
+impl Golden {
+    fn open(name: &str) -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/");
+        Self(std::fs::read(format!("{folder}{name}.safetensors")).unwrap())
+    }
+
+    fn floats(&self, name: &str) -> Vec<f32> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let bytes = file.tensor(name).unwrap().data().to_vec();
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    }
+
+    fn doubles(&self, name: &str) -> Vec<f64> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let bytes = file.tensor(name).unwrap().data().to_vec();
+        bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+    }
+
+    fn indices(&self, name: &str) -> Vec<usize> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let bytes = file.tensor(name).unwrap().data().to_vec();
+        (bytes.chunks_exact(8))
+            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as usize)
+            .collect()
+    }
+
+    fn tensor<B: Backend, const D: usize>(&self, name: &str) -> Tensor<B, D> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let shape = file.tensor(name).unwrap().shape().to_vec();
+        Tensor::from_data(TensorData::new(self.floats(name), shape), &Default::default())
+    }
+
+    /// A file of the tensors that `keep` renames.
+    fn weights(&self, keep: impl Fn(&str) -> Option<String>) -> Vec<u8> {
+        let file = SafeTensors::deserialize(&self.0).unwrap();
+        let kept: HashMap<String, _> = (file.iter())
+            .filter_map(|(name, view)| Some((keep(name)?, view)))
+            .collect();
+        safetensors::serialize(kept, None).unwrap()
+    }
+}
+
+/// `max|a - b| / max|b|`.
+fn relative(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(0.0_f32, |m, b| m.max(b.abs()));
+    let error = (found.iter().zip(expected)).fold(0.0_f32, |m, (a, b)| {
+        assert!(a.is_finite());
+        m.max((a - b).abs())
+    });
+    error / scale
+}
+
+fn assert_close<const D: usize>(what: &str, found: Tensor<Cpu, D>, golden: &Golden, bound: f32) {
+    let found: Vec<f32> = found.into_data().to_vec().unwrap();
+    let error = relative(&found, &golden.floats(what));
+    assert!(error <= bound, "{what}: relative error {error:e}, bound {bound:e}");
+}
+
+const DIFFUSERS: [(&str, &str); 6] = [
+    (r"\.to_out\.0\.", ".to_out."),
+    (r"\.ff\.net\.0\.proj\.", ".ff.proj."),
+    (r"\.ff\.net\.2\.", ".ff.out."),
+    (r"\.downsamplers\.0\.conv\.", ".downsampler."),
+    (r"\.upsamplers\.0\.conv\.", ".upsampler."),
+    (r"\.mid_block\.attentions\.0\.(group_norm|to_)", ".mid_block.attention.$1"),
+];
+
+#[test]
+fn vision_tower() {
+    let golden = Golden::open("vit");
+    let config = VitConfig {
+        height: 48,
+        width: 24,
+        patch: 8,
+        dim: 48,
+        depth: 3,
+        heads: 4,
+        mlp_ratio: 4,
+        embedding: 20,
+    };
+    let resized = resize_positions(&golden.floats("pos_embed"), 48, (4, 4), (6, 3));
+    let error = relative(&resized, &golden.floats("pos_embed_resized"));
+    assert!(error <= 1e-6, "positions: {error:e}");
+
+    let bytes = golden.weights(|name| match name {
+        "input" | "tokens" | "embedding" | "pos_embed" => None,
+        "pos_embed_resized" => Some("pos_embed".to_string()),
+        other => Some(other.to_string()),
+    });
+    let tower = VisionTransformer::<Cpu>::new(&config, &Default::default());
+    let tower = weights::load(tower, bytes, &[]).unwrap();
+    let output = tower.forward(golden.tensor("input"));
+    assert_close("tokens", output.tokens, &golden, 1e-5);
+    assert_close("embedding", output.embedding, &golden, 1e-5);
+}
+
+fn prefixed(name: &str) -> Option<String> {
+    name.strip_prefix("w.").map(str::to_string)
+}
+
+#[test]
+fn unet() {
+    let golden = Golden::open("unet");
+    let config = UnetConfig {
+        latent: 4,
+        channels: vec![8, 16, 16],
+        attention: vec![true, true, false],
+        blocks: 2,
+        heads: 4,
+        context: 24,
+        groups: 4,
+    };
+    let unet = Unet::<Cpu>::new(&config, 0, false, &Default::default());
+    let unet = weights::load(unet, golden.weights(prefixed), &DIFFUSERS).unwrap();
+    let timesteps = golden.indices("timestep");
+    for tokens in [1, 5] {
+        let context = golden.tensor(&format!("context_{tokens}"));
+        let output = unet.forward(golden.tensor("latent"), &timesteps, context);
+        assert_close(&format!("output_{tokens}"), output, &golden, 1e-5);
+    }
+}
+
+#[test]
+fn vae_moments_and_sample() {
+    let golden = Golden::open("vae");
+    let config = VaeConfig {
+        channels: vec![16, 16, 32],
+        blocks: 2,
+        groups: 8,
+        latent: 4,
+        scale: None,
+    };
+    let vae = VaeEncoder::<Cpu>::new(&config, &Default::default());
+    let vae = weights::load(vae, golden.weights(prefixed), &DIFFUSERS).unwrap();
+    let moments = vae.forward(golden.tensor("input"));
+    assert_close("mean", moments.mean.clone(), &golden, 1e-5);
+    assert_close("logvar", moments.log_variance.clone(), &golden, 1e-5);
+    let latent = moments.sample(golden.tensor("noise"), 0.18215);
+    assert_close("latent", latent, &golden, 1e-5);
+}
+
+#[test]
+fn lora() {
+    let golden = Golden::open("lora");
+    for part in ["bias", "plain"] {
+        let bytes = golden.weights(|name| {
+            match name.strip_prefix(part)?.strip_prefix('.')? {
+                "a" => Some("lora_a".to_string()),
+                "b" => Some("lora_b".to_string()),
+                own @ ("weight" | "bias") => Some(own.to_string()),
+                _ => None,
+            }
+        });
+        let layer = LoraLinear::<Cpu>::new(10, 6, part == "bias", 4, &Default::default());
+        let layer = weights::load(layer, bytes, &[]).unwrap();
+        let input = golden.tensor::<Cpu, 3>(&format!("{part}.input"));
+        let output = layer.forward(input.clone());
+        assert_close(&format!("{part}.output"), output, &golden, 1e-5);
+        let merged = layer.merge();
+        assert_close(&format!("{part}.merged_output"), merged.forward(input), &golden, 1e-5);
+        assert_close(&format!("{part}.merged_weight"), merged.weight.val(), &golden, 1e-5);
+    }
+}
+
+#[test]
+fn noise_schedule() {
+    let golden = Golden::open("schedule");
+    let schedule = NoiseSchedule::stable_diffusion();
+    let expected = golden.doubles("alphas_cumprod");
+    assert_eq!(schedule.steps(), expected.len());
+    for (found, expected) in schedule.alphas_cumprod().iter().zip(expected) {
+        assert!((found / expected - 1.0).abs() < 1e-6);
+    }
+    let noised = schedule.add_noise(
+        golden.tensor::<Cpu, 4>("x0"),
+        golden.tensor("noise"),
+        &golden.indices("timestep"),
+    );
+    assert_close("noised", noised, &golden, 1e-6);
+}
+
+fn labels(indices: &[usize]) -> Tensor<Cpu, 1, Int> {
+    let values: Vec<i32> = indices.iter().map(|&i| i as i32).collect();
+    let shape = [values.len()];
+    Tensor::from_data(TensorData::new(values, shape), &Default::default())
+}
+
+#[test]
+fn losses_and_memory() {
+    let golden = Golden::open("losses");
+    let targets = labels(&golden.indices("smoothing.targets"));
+    let loss = identity_loss(golden.tensor("smoothing.logits"), targets, 0.1);
+    assert_close("smoothing.loss", loss, &golden, 1e-6);
+
+    let targets = golden.indices("prototype.targets");
+    let z = golden.tensor("prototype.z");
+    let logits = contrastive_logits(z, golden.tensor("prototype.memory"), 0.01);
+    assert_close("prototype.loss", cross_entropy(logits, labels(&targets)), &golden, 1e-5);
+
+    let rows = golden.floats("prototype.memory");
+    let identities = rows.len() / 16;
+    let every: Vec<usize> = (0..identities).collect();
+    let memory = PrototypeMemory::from_features(&rows, 16, &every, identities).unwrap();
+    for (mode, name) in [(MemoryUpdate::Hard, "hard"), (MemoryUpdate::All, "all")] {
+        let mut memory = memory.clone();
+        memory.update(&golden.floats("prototype.z"), &targets, 0.2, mode);
+        let expected = golden.floats(&format!("prototype.memory_{name}"));
+        let error = relative(memory.as_slice(), &expected);
+        assert!(error <= 1e-6, "{name}: {error:e}");
+    }
+}
+
+#[test]
+fn neck_statistics() {
+    let golden = Golden::open("losses");
+    let mut neck = BatchNorm1d::<Cpu>::new(6, &Default::default());
+    neck.weight = Param::from_tensor(golden.tensor("neck.weight"));
+    neck.bias = Param::from_tensor(golden.tensor("neck.bias"));
+    for i in 0..3 {
+        let (output, stats) = neck.forward_train(golden.tensor(&format!("neck.input_{i}")));
+        neck = neck.absorb(&stats);
+        assert_close(&format!("neck.output_{i}"), output, &golden, 1e-5);
+        let (mean, variance) = (neck.running_mean.val(), neck.running_var.val());
+        assert_close(&format!("neck.running_mean_{i}"), mean, &golden, 1e-5);
+        assert_close(&format!("neck.running_var_{i}"), variance, &golden, 1e-5);
+    }
+    let output = neck.forward(golden.tensor("neck.input_eval"));
+    assert_close("neck.output_eval", output, &golden, 1e-5);
+}
+
+/// The settings that the trainer uses.
+#[test]
+fn adam_with_coupled_weight_decay() {
+    let golden = Golden::open("losses");
+    let mut neck = BatchNorm1d::<Train>::new(10, &Default::default());
+    neck.weight = Param::from_tensor(golden.tensor("adam.param_0"));
+    let mut adam = AdamConfig::new()
+        .with_epsilon(1e-8)
+        .with_weight_decay(Some(WeightDecayConfig::new(1e-4)))
+        .init::<Train, BatchNorm1d<Train>>();
+    for step in 1..=5 {
+        let gradient = golden.tensor::<Train, 1>(&format!("adam.grad_{step}"));
+        // The gradient of the weight in `sum(weight * g)` is g.
+        let loss = (neck.weight.val() * gradient).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &neck);
+        neck = adam.step(1e-3, neck, gradients);
+        let weight = neck.weight.val().inner();
+        assert_close(&format!("adam.param_{step}"), weight, &golden, 1e-6);
+    }
+}

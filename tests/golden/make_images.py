@@ -1,0 +1,142 @@
+"""Writes images.safetensors: what Pillow makes of pictures that are hard to resize.
+
+resize.N.input    [h, w, 3] u8
+resize.N.size     [2] i64: width, height of the target
+resize.N.rows     [k] i64: the rows of the result that are stored (all of a small one)
+resize.N.output   [k, width, 3] u8: Image.resize(size, BICUBIC)
+resize.N.hash     [1] i64: FNV-1a (64 bit) over every byte of the result
+decode.NAME.file  [bytes] u8: a PNG or JPEG
+decode.NAME.rgb   [h, w, 3] u8: convert("RGB"), of 16-bit files the high byte
+augment.N.*       input [h, w, 3] u8; params [10] i64: out_width, out_height, flip, pad,
+                  crop top, crop left, erase top, left, height, width (height 0: none);
+                  output [3, out_height, out_width] f32
+
+Pillow 13 swaps the two passes of some resizes. Up to 12 the horizontal one comes first, and
+published models were trained on its pixels, so requirements.txt pins 12.
+"""
+
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageOps
+from safetensors.numpy import save_file
+
+rng = np.random.default_rng(20240)
+tensors = {}
+
+
+def noise(w, h):
+    return rng.integers(0, 256, (h, w, 3), dtype=np.uint8)
+
+
+def extremes(w, h):
+    return (rng.integers(0, 2, (h, w, 3)) * 255).astype(np.uint8)
+
+
+def checkerboard(w, h):
+    y, x = np.mgrid[:h, :w]
+    return np.repeat(((x + y) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def gradient(w, h):
+    y, x = np.mgrid[:h, :w]
+    planes = [x * 255 // max(w - 1, 1), y * 255 // max(h - 1, 1), (x * 7 + y * 13) % 256]
+    return np.stack(planes, axis=2).astype(np.uint8)
+
+
+def fnv1a(data):
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return np.array([value], dtype=np.uint64).view(np.int64)
+
+
+resizes = [
+    (noise(48, 128), (128, 256)),
+    (extremes(32, 64), (128, 256)),
+    (gradient(32, 64), (64, 64)),
+    (noise(61, 97), (24, 48)),
+    (extremes(100, 40), (17, 23)),
+    (checkerboard(50, 51), (13, 29)),
+    (checkerboard(9, 8), (31, 30)),
+    (noise(30, 20), (30, 41)),  # the height alone changes
+    (noise(20, 30), (41, 30)),  # the width alone changes
+    (noise(12, 11), (12, 11)),  # nothing changes
+    (extremes(37, 53), (1, 1)),
+    (extremes(40, 31), (3, 2)),
+    (noise(1, 1), (5, 7)),
+    (extremes(2, 3), (19, 16)),
+    (extremes(1, 40), (8, 9)),
+    (noise(23, 7), (22, 8)),
+    (extremes(26, 52), (25, 104)),  # shrinks one way, grows the other
+    (gradient(16, 32), (24, 48)),
+]
+for number, (pixels, size) in enumerate(resizes):
+    result = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+    rows = np.arange(0, size[1], max(1, result.size // 4096))
+    tensors[f"resize.{number}.input"] = pixels
+    tensors[f"resize.{number}.size"] = np.array(size, dtype=np.int64)
+    tensors[f"resize.{number}.rows"] = rows
+    tensors[f"resize.{number}.output"] = np.ascontiguousarray(result[rows])
+    tensors[f"resize.{number}.hash"] = fnv1a(result.tobytes())
+
+
+def store_file(name, image, rgb=None, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    data = buffer.getvalue()
+    if rgb is None:
+        rgb = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    tensors[f"decode.{name}.file"] = np.frombuffer(data, dtype=np.uint8)
+    tensors[f"decode.{name}.rgb"] = np.ascontiguousarray(rgb)
+
+
+color = Image.fromarray(noise(13, 9))
+alpha = Image.fromarray(noise(13, 9)).convert("L")
+rgba = color.copy()
+rgba.putalpha(alpha)
+store_file("png_rgb", color, format="PNG")
+store_file("png_rgba", rgba, format="PNG")
+store_file("png_grey", color.convert("L"), format="PNG")
+store_file("png_grey_alpha", rgba.convert("LA"), format="PNG")
+store_file("png_bit", color.convert("1"), format="PNG")
+store_file("png_palette", color.quantize(11), format="PNG")
+store_file("png_palette_transparent", color.quantize(11), format="PNG", transparency=3)
+wide = rng.integers(0, 65536, (9, 13), dtype=np.uint16)
+high = np.repeat((wide >> 8).astype(np.uint8)[..., None], 3, axis=2)
+store_file("png_grey_16", Image.fromarray(wide), rgb=high, format="PNG")
+
+# JPEG decoders may differ in the last bit of the inverse transform, so these
+# pictures are smooth and the test allows for it.
+smooth = Image.fromarray(gradient(8, 8)[..., [0, 1, 0]]).resize((24, 40), Image.Resampling.BICUBIC)
+store_file("jpeg_444", smooth, format="JPEG", quality=90, subsampling=0)
+store_file("jpeg_420", smooth, format="JPEG", quality=90, subsampling=2)
+store_file("jpeg_grey", smooth.convert("L"), format="JPEG", quality=90)
+store_file("jpeg_progressive", smooth, format="JPEG", quality=90, subsampling=0, progressive=True)
+
+augmentations = [
+    # out_width, out_height, flip, pad, crop top, crop left, erase top, left, height, width
+    (12, 24, 0, 0, 0, 0, 0, 0, 0, 0),
+    (12, 24, 1, 10, 0, 20, 0, 0, 0, 0),
+    (12, 24, 1, 3, 5, 1, 2, 3, 11, 7),
+    (10, 20, 0, 10, 19, 4, 12, 4, 8, 6),
+    (7, 9, 1, 1, 1, 2, 0, 0, 1, 1),
+]
+mean = np.float32([0.5, 0.4, 0.45])
+std = np.float32([0.5, 0.25, 0.3])
+tensors["augment.mean"], tensors["augment.std"] = mean, std
+for number, params in enumerate(augmentations):
+    width, height, flip, pad, top, left, e_top, e_left, e_height, e_width = params
+    pixels = noise(9, 17)
+    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+    image = ImageOps.mirror(image) if flip else image
+    image = ImageOps.expand(image, pad, 0).crop((left, top, left + width, top + height))
+    values = (np.asarray(image).astype(np.float32) / np.float32(255) - mean) / std
+    values = np.ascontiguousarray(values.transpose(2, 0, 1))
+    values[:, e_top : e_top + e_height, e_left : e_left + e_width] = 0.5
+    tensors[f"augment.{number}.input"] = pixels
+    tensors[f"augment.{number}.params"] = np.array(params, dtype=np.int64)
+    tensors[f"augment.{number}.output"] = values
+
+save_file(tensors, pathlib.Path(__file__).with_name("images.safetensors"))

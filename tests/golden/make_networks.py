@@ -1,0 +1,274 @@
+"""Writes vit, unet, vae, lora, schedule and losses.safetensors: what the reference libraries
+compute for small networks with random weights.
+
+Outputs are computed in f64 from weights and inputs that are exact in f32, and stored as f32
+(noise schedule: f64). Normalisations get random scales and shifts, and queries and keys are large
+enough that attention is far from uniform, so that no part can be left out unnoticed. Each
+function below lists the tensors of its file.
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+HERE = pathlib.Path(__file__).parent
+
+
+def normal(*shape, std=1.0):
+    """Random f64 values that are exact in f32."""
+    return (torch.randn(*shape) * std).double()
+
+
+@torch.no_grad()
+def randomize(model):
+    """Every parameter by its role: norms around the identity, the rest scaled by fan-in."""
+    for name, parameter in model.named_parameters():
+        shape = parameter.shape
+        if name.endswith("bias"):
+            value = normal(*shape, std=0.3)
+        elif len(shape) == 1:
+            value = 1 + normal(*shape, std=0.3).float()
+        else:
+            fan_in = shape[1:].numel()
+            sharp = 1.5 if any(key in name for key in ["to_q", "to_k", "q_proj", "k_proj"]) else 1
+            value = normal(*shape, std=sharp * fan_in**-0.5)
+        parameter.copy_(value)
+    return model.double().eval()
+
+
+def save(name, tensors, keep_f64=()):
+    stored = {}
+    for key, value in tensors.items():
+        value = torch.as_tensor(value).detach()
+        if value.is_floating_point() and key not in keep_f64:
+            value = value.float()
+        assert not value.is_floating_point() or value.isfinite().all(), key
+        stored[key] = value.contiguous().clone()
+    save_file(stored, HERE / f"{name}.safetensors")
+
+
+def named(model, *stems):
+    """The parameters of the parts named by `stems` (all without), under `w.`."""
+    weights = model.state_dict().items()
+    return {f"w.{k}": v for k, v in weights if not stems or k.startswith(stems)}
+
+
+def vit():
+    """CLIP's vision tower: width 48, 3 layers, 4 heads, MLP 192, patch 8, projection 20.
+
+    timm's names hold the weights; pos_embed [1, 17, 48] is that of a 4 x 4 grid (image_size 32).
+    input [2, 3, 48, 24], pos_embed_resized [1, 19, 48] for its 6 x 3 grid,
+    tokens [2, 19, 48] after the last norm, embedding [2, 20] of the class token.
+    """
+    config = CLIPVisionConfig(
+        hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=192,
+        patch_size=8, image_size=32, projection_dim=20, hidden_act="quick_gelu",
+        layer_norm_eps=1e-5, attn_implementation="eager",
+    )
+    model = CLIPVisionModelWithProjection(config)
+    model = randomize(model)
+    tower, embeddings = model.vision_model, model.vision_model.embeddings
+    with torch.no_grad():
+        embeddings.class_embedding.copy_(normal(48))
+        embeddings.position_embedding.weight.copy_(normal(17, 48))
+    position = embeddings.position_embedding.weight[None]
+    grid = position[:, 1:].reshape(1, 4, 4, 48).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(6, 3), mode="bilinear", align_corners=False, antialias=False)
+    resized = torch.cat([position[:, :1], grid.permute(0, 2, 3, 1).reshape(1, 18, 48)], dim=1)
+
+    pixels = normal(2, 3, 48, 24)
+    with torch.no_grad():
+        patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
+        tokens = torch.cat([embeddings.class_embedding.expand(2, 1, 48), patches], dim=1)
+        hidden = tower.pre_layrnorm(tokens + resized)
+        hidden = tower.encoder(inputs_embeds=hidden).last_hidden_state
+        tokens = tower.post_layernorm(hidden)
+        embedding = model.visual_projection(tokens[:, 0])
+
+    tensors = {
+        "input": pixels, "pos_embed_resized": resized, "tokens": tokens, "embedding": embedding,
+        "cls_token": embeddings.class_embedding.reshape(1, 1, 48), "pos_embed": position,
+        "patch_embed.proj.weight": embeddings.patch_embedding.weight,
+        "head.weight": model.visual_projection.weight,
+    }
+
+    def layer(ours, module):
+        tensors[f"{ours}.weight"], tensors[f"{ours}.bias"] = module.weight, module.bias
+
+    layer("norm_pre", tower.pre_layrnorm)
+    layer("norm", tower.post_layernorm)
+    for number, block in enumerate(tower.encoder.layers):
+        attention = block.self_attn
+        qkv = [attention.q_proj, attention.k_proj, attention.v_proj]
+        name = f"blocks.{number}"
+        tensors[f"{name}.attn.qkv.weight"] = torch.cat([part.weight for part in qkv])
+        tensors[f"{name}.attn.qkv.bias"] = torch.cat([part.bias for part in qkv])
+        layer(f"{name}.attn.proj", attention.out_proj)
+        layer(f"{name}.norm1", block.layer_norm1)
+        layer(f"{name}.norm2", block.layer_norm2)
+        layer(f"{name}.mlp.fc1", block.mlp.fc1)
+        layer(f"{name}.mlp.fc2", block.mlp.fc2)
+    save("vit", tensors)
+
+
+def unet():
+    """Stable Diffusion 1.5's U-Net at channels 8, 16, 16, 4 heads, context 24, 4 groups.
+
+    w.* in diffusers' names; latent [2, 4, 12, 8], timestep [2] i64, context_1 [2, 1, 24],
+    context_5 [2, 5, 24] and the predicted noise output_1, output_5 [2, 4, 12, 8].
+    """
+    model = UNet2DConditionModel(
+        block_out_channels=(8, 16, 16), layers_per_block=2, attention_head_dim=4,
+        cross_attention_dim=24, norm_num_groups=4,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    )
+    model = randomize(model)
+    latent, timestep = normal(2, 4, 12, 8), torch.tensor([3, 801])
+    tensors = {"latent": latent, "timestep": timestep, **named(model)}
+    for length in (1, 5):
+        context = normal(2, length, 24)
+        with torch.no_grad():
+            output = model(latent, timestep, context).sample
+        tensors[f"context_{length}"], tensors[f"output_{length}"] = context, output
+    save("unet", tensors)
+
+
+def vae():
+    """Stable Diffusion's VAE encoder at channels 16, 16, 32, 8 groups, 4 latent channels.
+
+    w.encoder.*, w.quant_conv.* in diffusers' names; input [2, 3, 24, 16]; mean, logvar (clamped to
+    -30..20), noise and latent = 0.18215 (mean + exp(logvar / 2) noise), all [2, 4, 6, 4].
+    """
+    model = AutoencoderKL(
+        block_out_channels=(16, 16, 32), layers_per_block=2, norm_num_groups=8, latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+    )
+    model = randomize(model)
+    pixels, noise = normal(2, 3, 24, 16), normal(2, 4, 6, 4)
+    with torch.no_grad():
+        posterior = model.encode(pixels).latent_dist
+    latent = (posterior.mean + posterior.std * noise) * 0.18215
+    save("vae", {
+        "input": pixels, "mean": posterior.mean, "logvar": posterior.logvar, "noise": noise,
+        "latent": latent, **named(model, "encoder.", "quant_conv."),
+    })
+
+
+def lora():
+    """peft's LoRA on Linear(10, 6), r 4, alpha 1; `bias.*` has a bias, `plain.*` has none.
+
+    weight [6, 10], bias [6], a [4, 10], b [6, 4], input [3, 5, 10], output [3, 5, 6];
+    merged_weight [6, 10] and merged_output, of the layer with the product added in.
+    """
+    tensors = {}
+    for name, has_bias in [("plain", False), ("bias", True)]:
+        base = torch.nn.Sequential()
+        base.add_module("layer", torch.nn.Linear(10, 6, bias=has_bias))
+        config = LoraConfig(r=4, lora_alpha=1, target_modules=["layer"], lora_dropout=0.0)
+        model = get_peft_model(base, config)
+        model = randomize(model)
+        layer = model.base_model.model.layer
+        x = normal(3, 5, 10)
+        tensors[f"{name}.weight"] = layer.base_layer.weight.clone()
+        if has_bias:
+            tensors[f"{name}.bias"] = layer.base_layer.bias.clone()
+        tensors[f"{name}.a"] = layer.lora_A["default"].weight.clone()
+        tensors[f"{name}.b"] = layer.lora_B["default"].weight.clone()
+        tensors[f"{name}.input"], tensors[f"{name}.output"] = x, model(x)
+        merged = model.merge_and_unload().layer
+        tensors[f"{name}.merged_weight"], tensors[f"{name}.merged_output"] = merged.weight, merged(x)
+    save("lora", tensors)
+
+
+def schedule():
+    """The noise schedule: alphas_cumprod [1000] f64; x0, noise, noised [5, 4, 3, 2], timestep [5] i64.
+
+    diffusers computes the betas in f32; here they are f64, and its values confirm them.
+    """
+    betas = np.linspace(8.5e-4**0.5, 0.012**0.5, 1000, dtype=np.float64) ** 2
+    alphas = torch.from_numpy(np.cumprod(1 - betas))
+    scheduler = DDPMScheduler(beta_schedule="scaled_linear", beta_start=8.5e-4, beta_end=0.012)
+    torch.testing.assert_close(scheduler.alphas_cumprod.double(), alphas, rtol=1e-4, atol=0)
+    x0, noise = normal(5, 4, 3, 2), normal(5, 4, 3, 2)
+    timestep = torch.tensor([0, 1, 250, 801, 999])
+    kept = alphas[timestep].reshape(5, 1, 1, 1)
+    noised = kept.sqrt() * x0 + (1 - kept).sqrt() * noise
+    torch.testing.assert_close(
+        scheduler.add_noise(x0, noise, timestep), noised, rtol=1e-4, atol=1e-5
+    )
+    tensors = {"alphas_cumprod": alphas, "x0": x0, "noise": noise, "timestep": timestep}
+    save("schedule", {**tensors, "noised": noised}, keep_f64=["alphas_cumprod"])
+
+
+def losses():
+    """smoothing.*: logits [6, 9], targets [6] i64, loss [1] (eps 0.1).
+    prototype.*: z [12, 16] L2-normalised, targets [12] i64, memory [7, 16], loss [1] (tau 0.01);
+    memory_hard, memory_all [7, 16] after the update with gamma 0.2.
+    neck.*: weight [6], bias [6] (0); input_N [5, 6], output_N, running_mean_N, running_var_N for
+    N = 0, 1, 2 in training; input_eval, output_eval [5, 6] (eps 1e-5, momentum 0.1).
+    adam.*: param_0 [10]; grad_N and param_N [10] for N = 1 to 5 (lr 1e-3, weight decay 1e-4).
+    """
+    tensors = {}
+    logits, targets = normal(6, 9, std=3.0), torch.randint(0, 9, (6,))
+    loss = F.cross_entropy(logits, targets, label_smoothing=0.1)
+    tensors |= {"smoothing.logits": logits, "smoothing.targets": targets}
+    tensors["smoothing.loss"] = loss.reshape(1)
+
+    memory = F.normalize(normal(7, 16)).float().double()
+    targets = torch.tensor([0, 3, 0, 3, 5, 0, 5, 6, 3, 6, 2, 6])
+    z = F.normalize(memory[targets] + normal(12, 16, std=0.3)).float().double()
+    loss = F.cross_entropy(z @ memory.T / 0.01, targets)
+    tensors |= {"prototype.z": z, "prototype.targets": targets, "prototype.memory": memory}
+    tensors["prototype.loss"] = loss.reshape(1)
+    hard, every = memory.numpy().copy(), memory.numpy().copy()
+
+    def blend(bank, identity, feature):
+        mixed = 0.2 * bank[identity] + 0.8 * feature
+        bank[identity] = mixed / np.sqrt((mixed**2).sum())
+
+    for identity in np.unique(targets):
+        own = z.numpy()[targets.numpy() == identity]
+        similarity = np.sort(own @ memory.numpy()[identity])
+        assert len(own) == 1 or similarity[1] - similarity[0] > 1e-3
+        blend(hard, identity, own[np.argmin(own @ memory.numpy()[identity])])
+    for identity, feature in zip(targets.numpy(), z.numpy()):
+        blend(every, identity, feature)
+    tensors["prototype.memory_hard"], tensors["prototype.memory_all"] = hard, every
+
+    neck = torch.nn.BatchNorm1d(6).double()
+    with torch.no_grad():
+        neck.weight.copy_(1 + normal(6, std=0.3).float())
+    tensors["neck.weight"], tensors["neck.bias"] = neck.weight, neck.bias
+    for number in range(3):
+        x = 2 * normal(5, 6) + number - 1
+        x = x.float().double()
+        tensors[f"neck.input_{number}"], tensors[f"neck.output_{number}"] = x, neck(x)
+        tensors[f"neck.running_mean_{number}"] = neck.running_mean.clone()
+        tensors[f"neck.running_var_{number}"] = neck.running_var.clone()
+    neck.eval()
+    x = normal(5, 6)
+    tensors["neck.input_eval"], tensors["neck.output_eval"] = x, neck(x)
+
+    param = torch.nn.Parameter(normal(10, std=2.0))
+    adam = torch.optim.Adam([param], lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-4)
+    # From gradients smaller than the weight decay to large ones; one weight never gets any.
+    scales = torch.tensor([0.0, 1e-9, 1e-6, 1e-4, 1e-2, 0.1, 1, 1, 10, 1e3])
+    tensors["adam.param_0"] = param.detach().clone()
+    for number in range(1, 6):
+        param.grad = (torch.randn(10) * scales).double()
+        adam.step()
+        tensors[f"adam.grad_{number}"] = param.grad.clone()
+        tensors[f"adam.param_{number}"] = param.detach().clone()
+    save("losses", tensors)
+
+
+for number, make in enumerate([vit, unet, vae, lora, schedule, losses]):
+    torch.manual_seed(1234 + number)
+    make()

@@ -1,0 +1,7 @@
+//! Configurations of a run.
+
+mod overrides;
+mod resolve;
+mod run;
+
+pub use run::{OptimConfig, RunConfig, SamplerConfig};

@@ -1,0 +1,160 @@
+//! What a TOML file says, with everything filled in.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use dcac_model::dcac::DcacConfig;
+use dcac_model::image::Augmentation;
+use serde::{Deserialize, Serialize};
+
+use super::overrides;
+use super::resolve::RawConfig;
+use crate::files;
+
+/// A run, fully resolved: no presets, every key set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunConfig {
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// The method.
+    pub model: DcacConfig,
+    /// Optimiser, rates and length.
+    pub optim: OptimConfig,
+    /// Batches.
+    pub sampler: SamplerConfig,
+    /// Augmentation of the re-ID view.
+    pub augment: Augmentation,
+}
+
+/// Adam, its rates and the run's length. Defaults are the paper's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimConfig {
+    /// Epochs, counted from 1.
+    pub epochs: usize,
+    /// Rate after warm-up.
+    pub base_lr: f64,
+    /// Added to the gradient before the moments (Adam, not AdamW).
+    pub weight_decay: f32,
+    /// Epochs of linear warm-up.
+    pub warmup_epochs: usize,
+    /// Share of the rate that warm-up starts from.
+    pub warmup_factor: f64,
+    /// Epochs from which the rate is a tenth of what it was.
+    pub milestones: Vec<usize>,
+}
+
+impl Default for OptimConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 60,
+            base_lr: 5e-6,
+            weight_decay: 1e-4,
+            warmup_epochs: 10,
+            warmup_factor: 0.1,
+            milestones: vec![30, 50],
+        }
+    }
+}
+
+impl OptimConfig {
+    /// Rate of an epoch, constant within it.
+    pub fn learning_rate(&self, epoch: usize) -> f64 {
+        let warmup = if epoch < self.warmup_epochs {
+            let done = epoch as f64 / self.warmup_epochs as f64;
+            self.warmup_factor * (1.0 - done) + done
+        } else {
+            1.0
+        };
+        let passed = self.milestones.iter().filter(|&&m| m <= epoch).count();
+        self.base_lr * warmup * 0.1_f64.powi(passed as i32)
+    }
+}
+
+/// P identities x K images. Defaults are the paper's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplerConfig {
+    /// P, identities per batch.
+    pub identities: usize,
+    /// K, images per identity.
+    pub images: usize,
+}
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self {
+            identities: 16,
+            images: 4,
+        }
+    }
+}
+
+impl RunConfig {
+    /// Reads a file, applies `KEY=VALUE` overrides, fills presets in and checks.
+    pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
+        let describe = || format!("configuration {}", path.display());
+        let mut table: toml::Table = files::read_text(path)?.parse().with_context(describe)?;
+        for set in sets {
+            overrides::apply(&mut table, set)?;
+        }
+        let raw: RawConfig = table.try_into().with_context(describe)?;
+        let config = raw.resolve().with_context(describe)?;
+        config.validate().with_context(describe)?;
+        Ok(config)
+    }
+
+    /// The configuration as a file that [`Self::read`] takes back.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(toml::to_string_pretty(&RawConfig::from(self.clone()))?)
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.model.validate()?;
+        if self.sampler.identities < 2 || self.sampler.images == 0 {
+            bail!("`sampler.identities` must be at least 2 and `sampler.images` at least 1");
+        }
+        let rate = self.optim.base_lr;
+        if !(rate.is_finite() && rate >= 0.0) {
+            bail!("`optim.base_lr` is {rate}, expected 0 or more");
+        }
+        let augment = &self.augment;
+        for (key, share) in [("flip_p", augment.flip_p), ("erase_p", augment.erase_p)] {
+            if !(0.0..=1.0).contains(&share) {
+                bail!("`augment.{key}` is {share}, expected a probability from 0 to 1");
+            }
+        }
+        for (key, [low, high]) in [
+            ("erase_area", augment.erase_area),
+            ("erase_ratio", augment.erase_ratio),
+        ] {
+            if !(low > 0.0 && high >= low && high.is_finite()) {
+                bail!("`augment.{key}` is [{low}, {high}], expected [from, to] above 0");
+            }
+        }
+        if self.optim.epochs == 0 {
+            bail!("`optim.epochs` is 0, expected at least 1");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_the_papers() {
+        let optim = OptimConfig::default();
+        let close = |epoch, expected: f64| {
+            let rate = optim.learning_rate(epoch);
+            assert!((rate / expected - 1.0).abs() < 1e-9, "{epoch}: {rate}");
+        };
+        close(1, 9.5e-7);
+        close(9, 4.55e-6);
+        close(10, 5e-6);
+        close(29, 5e-6);
+        close(30, 5e-7);
+        close(50, 5e-8);
+    }
+}

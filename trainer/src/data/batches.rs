@@ -1,0 +1,104 @@
+//! Batches of pixels, decoded and augmented ahead of the step.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use anyhow::{Result, bail};
+use dcac_model::image::{Augmentation, Preprocess};
+use rayon::prelude::*;
+
+use super::{TrainingSet, read_pixels};
+use crate::random;
+
+/// What a step needs of its images.
+pub struct TrainBatch {
+    /// Indices into the training set.
+    pub indices: Vec<usize>,
+    /// Labels.
+    pub labels: Vec<usize>,
+    /// Augmented, normalised pixels, `[B, 3, height, width]`.
+    pub pixels: Vec<f32>,
+}
+
+/// How an image is shown to the encoder while training.
+#[derive(Clone)]
+pub struct View {
+    /// Size and normalisation.
+    pub preprocess: Preprocess,
+    /// Law of the augmentation.
+    pub augment: Augmentation,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// Batches that a thread of its own prepares while the step computes.
+pub struct Loader {
+    batches: Receiver<Result<TrainBatch>>,
+}
+
+/// Batches ready before they are asked for: bounds the memory.
+const AHEAD: usize = 2;
+
+impl Loader {
+    /// Prepares `batches` (of image indices) in order. `first_step` numbers the first;
+    /// an image's augmentation depends on seed, step and place in the batch alone.
+    pub fn start(
+        set: &Arc<TrainingSet>,
+        view: &View,
+        batches: Vec<Vec<usize>>,
+        first_step: u64,
+    ) -> Self {
+        let (sender, receiver) = sync_channel(AHEAD);
+        let (set, view) = (Arc::clone(set), view.clone());
+        std::thread::spawn(move || {
+            for (step, indices) in (first_step..).zip(batches) {
+                let batch = prepare(&set, &view, indices, step);
+                let failed = batch.is_err();
+                // An error of `send` means that the loop has ended; so does this thread.
+                if sender.send(batch).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Self { batches: receiver }
+    }
+
+    /// The next batch.
+    pub fn next(&self) -> Result<TrainBatch> {
+        match self.batches.recv() {
+            Ok(batch) => batch,
+            Err(_) => bail!("the thread that loads images has stopped"),
+        }
+    }
+}
+
+fn prepare(set: &TrainingSet, view: &View, indices: Vec<usize>, step: u64) -> Result<TrainBatch> {
+    let size = view.preprocess.len();
+    let mut pixels = vec![0.0; indices.len() * size];
+    (pixels.par_chunks_mut(size).zip(&indices).enumerate()).try_for_each(
+        |(place, (out, &index))| -> Result<()> {
+            let image = read_pixels(&set.images[index].0)?;
+            let mut rng = random::stream(view.seed, "augment", step << 16 | place as u64);
+            let params = view.augment.sample(&view.preprocess, &mut rng);
+            params.apply(&view.preprocess, &image, out);
+            Ok(())
+        },
+    )?;
+    Ok(TrainBatch {
+        labels: indices.iter().map(|&i| set.images[i].1).collect(),
+        indices,
+        pixels,
+    })
+}
+
+/// Normalised pixels `[n, 3, height, width]` of files, without augmentation.
+pub fn plain(paths: &[PathBuf], preprocess: &Preprocess) -> Result<Vec<f32>> {
+    let size = preprocess.len();
+    let mut pixels = vec![0.0; paths.len() * size];
+    (pixels.par_chunks_mut(size).zip(paths)).try_for_each(|(out, path)| -> Result<()> {
+        preprocess.apply(&read_pixels(path)?, out);
+        Ok(())
+    })?;
+    Ok(pixels)
+}

@@ -1,0 +1,104 @@
+//! Backends: the one place that names them.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use burn::tensor::backend::AutodiffBackend;
+
+/// What `--device` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// Flex, on all cores.
+    Cpu,
+    /// Vulkan, Metal or DirectX through wgpu.
+    Wgpu,
+    /// An NVIDIA GPU by index.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "wgpu" => Ok(Self::Wgpu),
+            None if text == "cuda" => Ok(Self::Cuda(0)),
+            Some(("cuda", index)) => (index.parse().map(Self::Cuda))
+                .map_err(|_| format!("`{index}` is no GPU index; write cuda:0 for the first GPU")),
+            _ => Err(format!("`{text}` is no device; choose cpu, wgpu or cuda[:N]")),
+        }
+    }
+}
+
+/// Work that runs on any backend.
+pub trait Job {
+    /// What it gives.
+    type Output;
+    /// Does the work.
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Self::Output>
+    where
+        B::Device: 'static;
+}
+
+/// Runs a job on the chosen device.
+pub fn dispatch<J: Job>(choice: DeviceChoice, job: J) -> Result<J::Output> {
+    match choice {
+        DeviceChoice::Cpu => cpu(job),
+        DeviceChoice::Wgpu => wgpu(job),
+        DeviceChoice::Cuda(index) => cuda(job, index),
+    }
+}
+
+#[cfg(not(all(feature = "flex", feature = "wgpu", feature = "cuda")))]
+fn missing<T>(device: &str, feature: &str) -> Result<T> {
+    anyhow::bail!(
+        "--device {device} is not part of this program; build it with `cargo build --release -p trainer --features {feature}`"
+    )
+}
+
+#[cfg(feature = "flex")]
+fn cpu<J: Job>(job: J) -> Result<J::Output> {
+    job.run::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default())
+}
+
+#[cfg(not(feature = "flex"))]
+fn cpu<J: Job>(_: J) -> Result<J::Output> {
+    missing("cpu", "flex")
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu<J: Job>(job: J) -> Result<J::Output> {
+    job.run::<burn::backend::Autodiff<burn::backend::Wgpu>>(&Default::default())
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu<J: Job>(_: J) -> Result<J::Output> {
+    missing("wgpu", "wgpu")
+}
+
+#[cfg(feature = "cuda")]
+fn cuda<J: Job>(job: J, index: usize) -> Result<J::Output> {
+    // Without a driver the first tensor panics deep inside the runtime; the panic's
+    // text is the only word there is, so it becomes the error.
+    let run = std::panic::AssertUnwindSafe(|| {
+        let device = burn::backend::cuda::CudaDevice::new(index);
+        burn::tensor::Tensor::<burn::backend::Cuda, 1>::zeros([1], &device).into_data();
+        device
+    });
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let probed = std::panic::catch_unwind(run);
+    std::panic::set_hook(hook);
+    let device = probed.map_err(|_| {
+        anyhow::anyhow!(
+            "no usable NVIDIA GPU {index}: install the NVIDIA driver (libcuda), and NVRTC with the CUDA headers, and let CUDA_PATH name their folder; `nvidia-smi` lists the GPUs"
+        )
+    })?;
+    job.run::<burn::backend::Autodiff<burn::backend::Cuda>>(&device)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda<J: Job>(_: J, _: usize) -> Result<J::Output> {
+    missing("cuda", "cuda")
+}

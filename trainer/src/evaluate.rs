@@ -1,0 +1,124 @@
+//! CMC and mAP on a test set.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use dcac_model::retrieval::{Label, evaluate};
+use serde::Serialize;
+
+use crate::data::{Crop, NamedData, Split};
+use crate::device::DeviceChoice;
+use crate::files;
+use crate::model_dir::Embedder;
+
+/// Figures of one test set; shares from 0 to 1.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Layout of the test set.
+    pub dataset: String,
+    /// Its folder.
+    pub folder: String,
+    /// Share of queries whose first answer is right.
+    pub rank1: f64,
+    /// Share with a right answer among the first 5.
+    pub rank5: f64,
+    /// Share with a right answer among the first 10.
+    pub rank10: f64,
+    /// Mean average precision.
+    pub map: f64,
+    /// Mean inverse negative penalty.
+    pub minp: f64,
+    /// Queries that the figures are means of.
+    pub queries: usize,
+    /// Queries without a match from another camera, left out.
+    pub skipped: usize,
+    /// Gallery images.
+    pub gallery: usize,
+    /// Rank-1 of a random order.
+    pub chance_rank1: f64,
+    /// mAP of a random order.
+    pub chance_map: f64,
+}
+
+/// `trainer evaluate`.
+pub fn run(
+    model: &Path,
+    data: &NamedData,
+    json: Option<&Path>,
+    device: DeviceChoice,
+) -> Result<()> {
+    // The data first: a wrong path should not wait for a model to load.
+    let sets = (data.split(Split::Query)?, data.split(Split::Gallery)?);
+    let embedder = Embedder::open(model, device)?;
+    let report = report(&embedder, data, &sets.0, &sets.1)?;
+    print!("{}", report.table());
+    if let Some(path) = json {
+        files::write_json(path, &report)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+/// Evaluates an embedder on a test set.
+pub fn on(embedder: &Embedder, data: &NamedData) -> Result<Report> {
+    let (query, gallery) = (data.split(Split::Query)?, data.split(Split::Gallery)?);
+    report(embedder, data, &query, &gallery)
+}
+
+fn report(
+    embedder: &Embedder,
+    data: &NamedData,
+    query: &[Crop],
+    gallery: &[Crop],
+) -> Result<Report> {
+    let paths = |crops: &[Crop]| -> Vec<PathBuf> { crops.iter().map(|c| c.path.clone()).collect() };
+    let labels = |crops: &[Crop]| -> Vec<Label> { crops.iter().map(|c| c.label).collect() };
+    let query_features = embedder.embed_watched("queries", &paths(query))?;
+    let gallery_features = embedder.embed_watched("gallery", &paths(gallery))?;
+    let metrics = evaluate(
+        &query_features,
+        &labels(query),
+        &gallery_features,
+        &labels(gallery),
+        embedder.width,
+    )?;
+    Ok(Report {
+        dataset: data.layout.name().to_string(),
+        folder: data.folder.display().to_string(),
+        rank1: metrics.rank(1),
+        rank5: metrics.rank(5),
+        rank10: metrics.rank(10),
+        map: metrics.map,
+        minp: metrics.minp,
+        queries: metrics.queries,
+        skipped: metrics.skipped,
+        gallery: metrics.gallery,
+        chance_rank1: metrics.chance_rank1,
+        chance_map: metrics.chance_map,
+    })
+}
+
+impl Report {
+    /// The figures in percent, for people.
+    pub fn table(&self) -> String {
+        let percent = |share: f64| format!("{:6.1}", 100.0 * share);
+        let skipped = match self.skipped {
+            0 => String::new(),
+            skipped => format!(" ({skipped} without a match from another camera left out)"),
+        };
+        format!(
+            "{}\n{} queries{skipped}, {} gallery images\n\
+             Rank-1 {}   (chance {})\nRank-5 {}\nRank-10{}\nmAP    {}   (chance {})\nmINP   {}\n",
+            self.folder,
+            self.queries,
+            self.gallery,
+            percent(self.rank1),
+            percent(self.chance_rank1).trim(),
+            percent(self.rank5),
+            percent(self.rank10),
+            percent(self.map),
+            percent(self.chance_map).trim(),
+            percent(self.minp),
+        )
+    }
+}

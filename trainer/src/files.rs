@@ -1,0 +1,163 @@
+//! Files that are written whole or not at all, and progress bars.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use tempfile::{NamedTempFile, TempDir};
+
+/// Writes `bytes` beside `path` and renames.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let folder = parent(path);
+    fs::create_dir_all(folder).with_context(failed)?;
+    let mut file = NamedTempFile::new_in(folder).with_context(failed)?;
+    file.write_all(bytes).with_context(failed)?;
+    // Temporary files are private; what a user asked for follows their umask's usual result.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let readable = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(file.path(), readable).with_context(failed)?;
+    }
+    file.persist(path).with_context(failed)?;
+    Ok(())
+}
+
+/// Writes a value as indented JSON.
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    text.push('\n');
+    write(path, text.as_bytes())
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads a whole text file.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Refuses an output folder that already holds something.
+pub fn require_new(folder: &Path) -> Result<()> {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            Some(_) => bail!(
+                "{} exists and is not empty; choose another folder or remove it",
+                folder.display()
+            ),
+            None => Ok(()),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot write a folder at {}", folder.display()))
+        }
+    }
+}
+
+/// A folder that appears under its final name only when it is complete.
+pub struct NewFolder {
+    draft: TempDir,
+    path: PathBuf,
+}
+
+impl NewFolder {
+    /// Starts a draft beside `path`, which must not hold anything.
+    pub fn create(path: &Path) -> Result<Self> {
+        require_new(path)?;
+        let folder = parent(path);
+        let failed = || format!("cannot create {}", path.display());
+        fs::create_dir_all(folder).with_context(failed)?;
+        let draft = tempfile::Builder::new()
+            .prefix(".draft-")
+            .permissions_of_a_folder()
+            .tempdir_in(folder)
+            .with_context(failed)?;
+        Ok(Self {
+            draft,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Where to write.
+    pub fn draft(&self) -> &Path {
+        self.draft.path()
+    }
+
+    /// Gives the folder its name.
+    pub fn publish(self) -> Result<()> {
+        let failed = || format!("cannot create {}", self.path.display());
+        if self.path.exists() {
+            fs::remove_dir(&self.path).with_context(failed)?;
+        }
+        let draft = self.draft.keep();
+        fs::rename(&draft, &self.path).with_context(failed)
+    }
+}
+
+trait FolderPermissions {
+    fn permissions_of_a_folder(&mut self) -> &mut Self;
+}
+
+impl FolderPermissions for tempfile::Builder<'_, '_> {
+    /// Readable by others, as any folder that a program makes for its user.
+    fn permissions_of_a_folder(&mut self) -> &mut Self {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            self.permissions(fs::Permissions::from_mode(0o755));
+        }
+        self
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// JPEG and PNG files of a folder by name, not of its subfolders.
+pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
+    let listed = || format!("cannot list the images of {}", folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(listed)? {
+        let path = entry.with_context(listed)?.path();
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        if ["jpg", "jpeg", "png"].contains(&extension.to_ascii_lowercase().as_str()) {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        bail!(
+            "{} holds no .jpg, .jpeg or .png file; name the folder that directly holds the crops",
+            folder.display()
+        );
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The last part of a path, for people.
+pub fn name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// A bar with a count, a rate and the time left; silent where no one watches.
+pub fn progress(what: &str, total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{prefix:>12} {bar:30} {pos}/{len}  {per_sec}  {eta} left  {msg}",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total as u64)
+        .with_style(style)
+        .with_prefix(what.to_string())
+}

@@ -1,0 +1,34 @@
+//! `trainer`: trains, evaluates, exports and queries DCAC re-identification models.
+
+mod cli;
+mod config;
+mod data;
+mod device;
+mod evaluate;
+mod export;
+mod extract;
+mod files;
+mod info;
+mod model_dir;
+mod random;
+mod rank;
+mod synth;
+mod train;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+// The CPU backend allocates every result anew; the system's allocator gives large
+// blocks back to the kernel each time and spends the step on page faults.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Domain `campus`: overcast winter campus, coats and backpacks, strong colour casts, 8 cameras.
+
+use super::super::colour::{
+    BEIGE, BLACK, BLUE, BROWN, CHARCOAL, DENIM, FADED, GREY, KHAKI, MAROON, NAVY, OLIVE, PURPLE,
+    RED, TEAL, WHITE,
+};
+use super::super::identity::{Hat, LowerKind, UpperKind};
+use super::{Backdrop, Domain, Ground, Optics, Wardrobe};
+
+pub(super) static DOMAIN: Domain = Domain {
+    name: "campus",
+    description: "overcast winter campus, coats and backpacks, strong colour casts, 8 cameras",
+    cameras: 8,
+    wardrobe: Wardrobe {
+        uppers: &[
+            (UpperKind::Coat, 3.2),
+            (UpperKind::Jacket, 4.0),
+            (UpperKind::Hoodie, 2.2),
+            (UpperKind::Sweater, 1.2),
+        ],
+        upper_colours: &[
+            (BLACK, 5.0),
+            (CHARCOAL, 2.2),
+            (NAVY, 2.4),
+            (GREY, 1.6),
+            (OLIVE, 1.5),
+            (MAROON, 1.0),
+            (BEIGE, 1.1),
+            (BROWN, 1.1),
+            (BLUE, 0.8),
+            (RED, 0.7),
+            (PURPLE, 0.5),
+            (WHITE, 0.6),
+            (TEAL, 0.4),
+        ],
+        lowers: &[
+            (LowerKind::Jeans, 4.0),
+            (LowerKind::Trousers, 3.0),
+            (LowerKind::Leggings, 1.4),
+            (LowerKind::Skirt, 0.4),
+        ],
+        lower_colours: &[
+            (BLACK, 4.0),
+            (CHARCOAL, 2.0),
+            (NAVY, 1.6),
+            (GREY, 1.2),
+            (KHAKI, 1.0),
+            (BROWN, 0.7),
+        ],
+        jeans_colours: &[(DENIM, 2.5), (NAVY, 2.5), (FADED, 1.0)],
+        hats: &[(Hat::None, 7.0), (Hat::Beanie, 2.0), (Hat::Cap, 0.6)],
+        long_sleeves: 0.9,
+        bare_legs: 0.1,
+        boots: 0.3,
+        scarves: 0.25,
+        bags: [0.48, 0.1, 0.12, 0.06],
+    },
+    grounds: &[
+        (Ground::Asphalt, 3.0),
+        (Ground::Paving, 3.0),
+        (Ground::Grass, 1.2),
+        (Ground::Cobbles, 0.8),
+    ],
+    backdrops: &[
+        (Backdrop::Bricks, 2.5),
+        (Backdrop::Open, 2.0),
+        (Backdrop::Hedge, 1.2),
+        (Backdrop::Panels, 1.2),
+    ],
+    optics: Optics {
+        height: (2.5, 6.0),
+        distance: (8.0, 20.0),
+        exposure: (0.7, 1.25),
+        contrast: (0.8, 1.35),
+        saturation: (0.45, 1.0),
+        warmth: (-0.2, 0.08),
+        tint: (-0.07, 0.09),
+        haze: (0.0, 0.16),
+        blur: (0.4, 1.0),
+        noise: (0.005, 0.02),
+        resolution: (0.5, 0.95),
+        sharpening: (0.0, 0.9),
+        stretch: (0.92, 1.2),
+        quality: (60.0, 90.0),
+        sun: 0.08,
+        framing: 0.045,
+        occlusion: 0.09,
+        company: 0.14,
+    },
+};

@@ -1,0 +1,90 @@
+//! Domain `night`: dark streets under sodium and white lamps, noise and blur, 6 cameras.
+
+use super::super::colour::{
+    BEIGE, BLACK, BLUE, DENIM, FADED, GREEN, GREY, KHAKI, NAVY, PINK, RED, SILVER, WHITE, YELLOW,
+};
+use super::super::identity::{Hat, LowerKind, UpperKind};
+use super::{Backdrop, Domain, Ground, Optics, Wardrobe};
+
+pub(super) static DOMAIN: Domain = Domain {
+    name: "night",
+    description: "dark streets under sodium and white lamps, noise and blur, 6 cameras",
+    cameras: 6,
+    wardrobe: Wardrobe {
+        uppers: &[
+            (UpperKind::Jacket, 3.0),
+            (UpperKind::Hoodie, 2.4),
+            (UpperKind::TShirt, 2.0),
+            (UpperKind::Shirt, 1.2),
+            (UpperKind::Coat, 1.2),
+            (UpperKind::Dress, 0.7),
+            (UpperKind::Sweater, 1.0),
+        ],
+        upper_colours: &[
+            (BLACK, 3.5),
+            (WHITE, 2.2),
+            (GREY, 1.8),
+            (NAVY, 1.5),
+            (RED, 1.2),
+            (BLUE, 1.2),
+            (SILVER, 1.3),
+            (YELLOW, 0.7),
+            (GREEN, 0.8),
+            (PINK, 0.6),
+            (BEIGE, 1.0),
+        ],
+        lowers: &[
+            (LowerKind::Jeans, 4.0),
+            (LowerKind::Trousers, 2.5),
+            (LowerKind::Shorts, 1.0),
+            (LowerKind::Leggings, 1.2),
+            (LowerKind::Skirt, 1.0),
+        ],
+        lower_colours: &[
+            (BLACK, 3.0),
+            (GREY, 1.8),
+            (NAVY, 1.2),
+            (BEIGE, 1.2),
+            (SILVER, 0.8),
+            (KHAKI, 0.8),
+        ],
+        jeans_colours: &[(DENIM, 2.0), (NAVY, 1.5), (FADED, 1.6)],
+        hats: &[(Hat::None, 7.0), (Hat::Cap, 1.3), (Hat::Beanie, 0.8)],
+        long_sleeves: 0.35,
+        bare_legs: 0.6,
+        boots: 0.15,
+        scarves: 0.06,
+        bags: [0.22, 0.12, 0.16, 0.12],
+    },
+    grounds: &[
+        (Ground::Asphalt, 4.0),
+        (Ground::Paving, 2.0),
+        (Ground::Cobbles, 1.2),
+    ],
+    backdrops: &[
+        (Backdrop::Shops, 1.6),
+        (Backdrop::Bricks, 2.0),
+        (Backdrop::Open, 2.0),
+        (Backdrop::Panels, 1.0),
+    ],
+    optics: Optics {
+        height: (2.4, 5.0),
+        distance: (6.0, 13.0),
+        exposure: (0.5, 0.95),
+        contrast: (0.85, 1.3),
+        saturation: (0.35, 0.95),
+        warmth: (-0.14, 0.34),
+        tint: (-0.08, 0.05),
+        haze: (0.0, 0.07),
+        blur: (0.7, 1.5),
+        noise: (0.014, 0.038),
+        resolution: (0.45, 0.8),
+        sharpening: (0.0, 0.6),
+        stretch: (0.92, 1.15),
+        quality: (45.0, 80.0),
+        sun: 0.0,
+        framing: 0.05,
+        occlusion: 0.08,
+        company: 0.12,
+    },
+};

@@ -1,0 +1,11 @@
+//! Co-training.
+
+mod checkpoint;
+mod latents;
+mod metrics;
+mod optimizer;
+mod run;
+mod step;
+
+pub use checkpoint::{Checkpoint, evaluation_path};
+pub use run::{TrainRequest, run};
