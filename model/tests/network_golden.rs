@@ -32,13 +32,19 @@ impl Golden {
     fn floats(&self, name: &str) -> Vec<f32> {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        bytes
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect()
     }
 
     fn doubles(&self, name: &str) -> Vec<f64> {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+        bytes
+            .chunks_exact(8)
+            .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+            .collect()
     }
 
     fn indices(&self, name: &str) -> Vec<usize> {
@@ -52,7 +58,10 @@ impl Golden {
     fn tensor<B: Backend, const D: usize>(&self, name: &str) -> Tensor<B, D> {
         let file = SafeTensors::deserialize(&self.0).unwrap();
         let shape = file.tensor(name).unwrap().shape().to_vec();
-        Tensor::from_data(TensorData::new(self.floats(name), shape), &Default::default())
+        Tensor::from_data(
+            TensorData::new(self.floats(name), shape),
+            &Default::default(),
+        )
     }
 
     /// A file of the tensors that `keep` renames.
@@ -79,7 +88,10 @@ fn relative(found: &[f32], expected: &[f32]) -> f32 {
 fn assert_close<const D: usize>(what: &str, found: Tensor<Cpu, D>, golden: &Golden, bound: f32) {
     let found: Vec<f32> = found.into_data().to_vec().unwrap();
     let error = relative(&found, &golden.floats(what));
-    assert!(error <= bound, "{what}: relative error {error:e}, bound {bound:e}");
+    assert!(
+        error <= bound,
+        "{what}: relative error {error:e}, bound {bound:e}"
+    );
 }
 
 const DIFFUSERS: [(&str, &str); 6] = [
@@ -88,7 +100,10 @@ const DIFFUSERS: [(&str, &str); 6] = [
     (r"\.ff\.net\.2\.", ".ff.out."),
     (r"\.downsamplers\.0\.conv\.", ".downsampler."),
     (r"\.upsamplers\.0\.conv\.", ".upsampler."),
-    (r"\.mid_block\.attentions\.0\.(group_norm|to_)", ".mid_block.attention.$1"),
+    (
+        r"\.mid_block\.attentions\.0\.(group_norm|to_)",
+        ".mid_block.attention.$1",
+    ),
 ];
 
 #[test]
@@ -169,13 +184,11 @@ fn vae_moments_and_sample() {
 fn lora() {
     let golden = Golden::open("lora");
     for part in ["bias", "plain"] {
-        let bytes = golden.weights(|name| {
-            match name.strip_prefix(part)?.strip_prefix('.')? {
-                "a" => Some("lora_a".to_string()),
-                "b" => Some("lora_b".to_string()),
-                own @ ("weight" | "bias") => Some(own.to_string()),
-                _ => None,
-            }
+        let bytes = golden.weights(|name| match name.strip_prefix(part)?.strip_prefix('.')? {
+            "a" => Some("lora_a".to_string()),
+            "b" => Some("lora_b".to_string()),
+            own @ ("weight" | "bias") => Some(own.to_string()),
+            _ => None,
         });
         let layer = LoraLinear::<Cpu>::new(10, 6, part == "bias", 4, &Default::default());
         let layer = weights::load(layer, bytes, &[]).unwrap();
@@ -183,8 +196,18 @@ fn lora() {
         let output = layer.forward(input.clone());
         assert_close(&format!("{part}.output"), output, &golden, 1e-5);
         let merged = layer.merge();
-        assert_close(&format!("{part}.merged_output"), merged.forward(input), &golden, 1e-5);
-        assert_close(&format!("{part}.merged_weight"), merged.weight.val(), &golden, 1e-5);
+        assert_close(
+            &format!("{part}.merged_output"),
+            merged.forward(input),
+            &golden,
+            1e-5,
+        );
+        assert_close(
+            &format!("{part}.merged_weight"),
+            merged.weight.val(),
+            &golden,
+            1e-5,
+        );
     }
 }
 
@@ -221,7 +244,12 @@ fn losses_and_memory() {
     let targets = golden.indices("prototype.targets");
     let z = golden.tensor("prototype.z");
     let logits = contrastive_logits(z, golden.tensor("prototype.memory"), 0.01);
-    assert_close("prototype.loss", cross_entropy(logits, labels(&targets)), &golden, 1e-5);
+    assert_close(
+        "prototype.loss",
+        cross_entropy(logits, labels(&targets)),
+        &golden,
+        1e-5,
+    );
 
     let rows = golden.floats("prototype.memory");
     let identities = rows.len() / 16;

@@ -1,1 +1,6 @@
-//! Whole-system tests live in `tests/`.
+//! What the whole-system tests share: the trainer's program, a served site, a browser.
+
+pub mod browser;
+pub mod page;
+pub mod site;
+pub mod trainer;

@@ -227,9 +227,12 @@ impl Cli {
                 extract::run(&args.model, &args.images, &args.out, args.device.device)
             }
             Command::Export(args) => export::run(&args.run, &args.out, args.dtype),
-            Command::Info(args) => {
-                info::run(&args.config, &args.set, args.identities, args.json.as_deref())
-            }
+            Command::Info(args) => info::run(
+                &args.config,
+                &args.set,
+                args.identities,
+                args.json.as_deref(),
+            ),
         }
     }
 }
@@ -260,4 +263,3 @@ fn draw(args: SynthArgs) -> Result<()> {
     );
     Ok(())
 }
-

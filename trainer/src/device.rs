@@ -26,7 +26,9 @@ impl FromStr for DeviceChoice {
             None if text == "cuda" => Ok(Self::Cuda(0)),
             Some(("cuda", index)) => (index.parse().map(Self::Cuda))
                 .map_err(|_| format!("`{index}` is no GPU index; write cuda:0 for the first GPU")),
-            _ => Err(format!("`{text}` is no device; choose cpu, wgpu or cuda[:N]")),
+            _ => Err(format!(
+                "`{text}` is no device; choose cpu, wgpu or cuda[:N]"
+            )),
         }
     }
 }

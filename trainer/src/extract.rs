@@ -23,7 +23,8 @@ pub fn run(model: &Path, images: &Path, out: &Path, device: DeviceChoice) -> Res
     let failed = || format!("cannot write {}", out.display());
     let view = TensorView::new(Dtype::F32, shape, &bytes).with_context(failed)?;
     let metadata = HashMap::from([("images".to_string(), names.join("\n"))]);
-    let file = safetensors::serialize([("embeddings", view)], Some(metadata)).with_context(failed)?;
+    let file =
+        safetensors::serialize([("embeddings", view)], Some(metadata)).with_context(failed)?;
     files::write(out, &file)?;
     println!(
         "{} embeddings of {} numbers\n{}",

@@ -40,7 +40,10 @@ pub fn run(path: &Path, sets: &[String], identities: usize, json: Option<&Path>)
     }
     let config = RunConfig::read(path, sets)?;
     let info = measure(&config, identities);
-    println!("{:<12} {:>14} {:>14} {:>12}", "part", "parameters", "trainable", "GFLOPs/image");
+    println!(
+        "{:<12} {:>14} {:>14} {:>12}",
+        "part", "parameters", "trainable", "GFLOPs/image"
+    );
     for part in &info.parts {
         println!(
             "{:<12} {:>14} {:>14} {:>12.3}",
@@ -96,8 +99,16 @@ fn measure(config: &RunConfig, identities: usize) -> Info {
         let combination = 2 * (identities * diffusion.unet.context) as u64;
         parts.extend([
             part("condition", prompts, combination),
-            part("VAE encoder", count_parameters(&vae, |_| false), diffusion.vae.flops(diffusion.image)),
-            part("U-Net", count("guidance.unet."), diffusion.unet.flops(side, rank)),
+            part(
+                "VAE encoder",
+                count_parameters(&vae, |_| false),
+                diffusion.vae.flops(diffusion.image),
+            ),
+            part(
+                "U-Net",
+                count("guidance.unet."),
+                diffusion.unet.flops(side, rank),
+            ),
         ]);
     }
     let batch = config.sampler.identities * config.sampler.images;

@@ -14,6 +14,9 @@ use crate::reid::EncoderConfig;
 pub struct DcacConfig {
     /// The encoder.
     pub encoder: EncoderConfig,
+    /// Train the patch convolution too. The method freezes CLIP's; one that starts
+    /// from random weights has nothing worth freezing.
+    pub train_patch: bool,
     /// Losses of the re-ID model.
     pub loss: LossConfig,
     /// The diffusion model; `None` is the baseline.
@@ -184,7 +187,7 @@ impl DcacConfig {
     }
 
     /// Whether the parameter at a dotted `path` of [`super::Dcac`] is trained: the
-    /// patch convolution and the neck's bias never are, the U-Net by its mode.
+    /// neck's bias never is, the patch convolution only on demand, the U-Net by its mode.
     pub fn trains(&self, path: &str) -> bool {
         if let Some(path) = path.strip_prefix("guidance.unet.") {
             return self
@@ -192,7 +195,7 @@ impl DcacConfig {
                 .as_ref()
                 .is_some_and(|diffusion| diffusion.fine_tune.trains(path));
         }
-        !path.starts_with("encoder.vit.patch_embed.")
+        (self.train_patch || !path.starts_with("encoder.vit.patch_embed."))
             && path != "encoder.neck.bias"
             && !path.contains("running_")
     }

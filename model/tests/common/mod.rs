@@ -29,6 +29,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
             mlp_ratio: 2,
             embedding: 12,
         }),
+        train_patch: false,
         loss: LossConfig::default(),
         diffusion: Some(DiffusionConfig {
             image: 16,

@@ -20,9 +20,7 @@ pub fn apply(table: &mut Table, set: &str) -> Result<()> {
     };
     let mut at = table;
     for part in parts {
-        let entry = at
-            .entry(part)
-            .or_insert_with(|| Value::Table(Table::new()));
+        let entry = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(inner) = entry else {
             bail!("--set {set}: `{part}` is a value, not a table of keys");
         };

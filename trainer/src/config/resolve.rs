@@ -37,6 +37,8 @@ fn paper_seed() -> u64 {
 #[serde(deny_unknown_fields)]
 struct RawEncoder {
     preset: Option<String>,
+    #[serde(default)]
+    train_patch: bool,
     vit: Option<VitConfig>,
 }
 
@@ -97,6 +99,7 @@ impl RawConfig {
             seed: self.seed,
             model: DcacConfig {
                 encoder: EncoderConfig::new(vit),
+                train_patch: self.encoder.train_patch,
                 loss: self.loss,
                 diffusion,
             },
@@ -141,6 +144,7 @@ impl From<RunConfig> for RawConfig {
             seed: config.seed,
             encoder: RawEncoder {
                 preset: None,
+                train_patch: config.model.train_patch,
                 vit: Some(config.model.encoder.vit),
             },
             diffusion: config.model.diffusion.map(|diffusion| RawDiffusion {

@@ -86,9 +86,8 @@ impl LatentCache {
         let [channels, height, width] = self.shape;
         let shape = [indices.len(), channels, height, width];
         let size = channels * height * width;
-        let tensor = |values: Vec<f32>| {
-            Tensor::<B, 4>::from_data(TensorData::new(values, shape), device)
-        };
+        let tensor =
+            |values: Vec<f32>| Tensor::<B, 4>::from_data(TensorData::new(values, shape), device);
         let gather = |from: &[f32]| {
             let rows = indices.iter().map(|&i| &from[i * size..][..size]);
             tensor(rows.flatten().copied().collect())

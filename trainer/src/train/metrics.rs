@@ -40,7 +40,8 @@ impl MetricsLog {
     /// Starts the file of a run.
     pub fn create(run: &Path) -> Result<Self> {
         let path = run.join("metrics.jsonl");
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        let file =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
             file: BufWriter::new(file),
             path,
@@ -50,7 +51,8 @@ impl MetricsLog {
     /// Adds a step.
     pub fn add(&mut self, metrics: &StepMetrics) -> Result<()> {
         let line = serde_json::to_string(metrics)?;
-        writeln!(self.file, "{line}").with_context(|| format!("cannot write {}", self.path.display()))
+        writeln!(self.file, "{line}")
+            .with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     /// Brings everything to disk.

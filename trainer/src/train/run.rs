@@ -94,7 +94,11 @@ impl Job for TrainJob {
             "{} images of {} identities, {}",
             set.images.len(),
             set.identities,
-            if config.model.diffusion.is_some() { "DCAC" } else { "baseline without diffusion" }
+            if config.model.diffusion.is_some() {
+                "DCAC"
+            } else {
+                "baseline without diffusion"
+            }
         );
         let latents = latent_cache::<B::InnerBackend>(config, set, device)?;
         let memory = prototypes(&model.valid().encoder, config, set, device)?;
@@ -105,7 +109,14 @@ impl Job for TrainJob {
             .with_context(|| format!("cannot create {}", self.out.display()))?;
         let resolved = config.to_toml()?;
         files::write(&self.out.join(checkpoint::CONFIG), resolved.as_bytes())?;
-        let (step, epochs) = train(&mut trainer, config, set, latents.as_ref(), &self.out, device)?;
+        let (step, epochs) = train(
+            &mut trainer,
+            config,
+            set,
+            latents.as_ref(),
+            &self.out,
+            device,
+        )?;
 
         let model = trainer.inference_model();
         let state = Checkpoint {

@@ -92,8 +92,13 @@ impl<B: AutodiffBackend> Trainer<B> {
         let gradients = GradientsParams::from_grads(output.total.backward(), &self.model);
         let model = self.optimizer.step(lr, self.model.clone(), gradients);
         self.model = model.absorb(&output.neck);
-        let features: Vec<f32> = (output.features.inner().into_data().convert::<f32>().into_vec())
-            .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
+        let features: Vec<f32> = (output
+            .features
+            .inner()
+            .into_data()
+            .convert::<f32>()
+            .into_vec())
+        .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
         let loss = &self.config.loss;
         self.memory
             .update(&features, &batch.labels, loss.gamma, loss.memory_update);

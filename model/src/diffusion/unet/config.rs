@@ -39,16 +39,16 @@ impl UnetConfig {
         }
     }
 
-    /// Two levels of 32 and 64 channels, transformers at the coarser one.
+    /// Two levels of 16 and 32 channels, transformers at the coarser one.
     pub fn tiny() -> Self {
         Self {
             latent: 4,
-            channels: vec![32, 64],
+            channels: vec![16, 32],
             attention: vec![false, true],
             blocks: 1,
             heads: 4,
             context: 64,
-            groups: 8,
+            groups: 4,
         }
     }
 
@@ -88,7 +88,7 @@ impl UnetConfig {
             "every entry of `channels` must be a multiple of `heads`",
         )?;
         check(
-            self.channels[0] % 2 == 0,
+            self.channels[0].is_multiple_of(2),
             "the first entry of `channels` must be even",
         )
     }

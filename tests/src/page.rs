@@ -1,0 +1,121 @@
+//! The page as a visitor uses it, by the ids it promises.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use thirtyfour::extensions::cdp::ChromeDevTools;
+use thirtyfour::{By, WebDriver};
+
+use crate::trainer::Hit;
+
+/// How long a ranking may take; the software WebGPU adapter is slow.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// The site, open in a browser.
+pub struct Page {
+    driver: WebDriver,
+}
+
+impl Page {
+    /// Opens the page and waits until it can be used. `query` is a query string like `?model=a`.
+    pub async fn open(driver: &WebDriver, url: &str, query: &str) -> Result<Self> {
+        driver.goto(format!("{url}{query}")).await?;
+        let page = Self {
+            driver: driver.clone(),
+        };
+        page.wait_for("return document.querySelector('#query-input') !== null")
+            .await?;
+        Ok(page)
+    }
+
+    /// Gives the page a query and a gallery and ranks them.
+    pub async fn rank(&self, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
+        self.upload("query-input", std::slice::from_ref(&query.to_path_buf()))
+            .await?;
+        self.upload("gallery-input", gallery).await?;
+        self.wait_for("return !document.querySelector('#run').disabled")
+            .await?;
+        self.driver.find(By::Id("run")).await?.click().await?;
+        self.wait_for("return document.querySelector('#results')?.dataset.state === 'done'")
+            .await?;
+        self.results().await
+    }
+
+    /// The ranking on the page.
+    pub async fn results(&self) -> Result<Vec<Hit>> {
+        let script = "return [...document.querySelectorAll('#results .result')]
+            .map(item => [item.dataset.name, item.dataset.score])";
+        let shown: Vec<(String, String)> = self.driver.execute(script, vec![]).await?.convert()?;
+        shown
+            .into_iter()
+            .map(|(name, score)| {
+                let score: f64 = score.parse().with_context(|| format!("{name}: {score}"))?;
+                ensure!(score.is_finite(), "{name} has the score {score}");
+                Ok(Hit { name, score })
+            })
+            .collect()
+    }
+
+    /// The text of the element with an id.
+    pub async fn text(&self, id: &str) -> Result<String> {
+        let script = format!("return document.querySelector('#{id}')?.textContent ?? ''");
+        Ok(self.driver.execute(script, vec![]).await?.convert()?)
+    }
+
+    /// Addresses of everything that the page has loaded.
+    pub async fn loaded(&self) -> Result<Vec<String>> {
+        let script = "return performance.getEntriesByType('resource').map(entry => entry.name)";
+        Ok(self.driver.execute(script, vec![]).await?.convert()?)
+    }
+
+    /// Waits for a script to return true; the page's own error ends the waiting.
+    pub async fn wait_for(&self, script: &str) -> Result<()> {
+        let end = Instant::now() + LIMIT;
+        let failed = "return document.querySelector('#results')?.dataset.state === 'error'";
+        while !self.holds(script).await? {
+            if self.holds(failed).await? {
+                bail!("the page says: {}", self.text("error").await?);
+            }
+            if Instant::now() > end {
+                bail!(
+                    "after {} s still not: {script}; status: {}; error: {}",
+                    LIMIT.as_secs(),
+                    self.text("status").await?,
+                    self.text("error").await?
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Gives the page a screen of a size in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics = serde_json::json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
+        });
+        ChromeDevTools::new(self.driver.handle.clone())
+            .execute_cdp_with_params("Emulation.setDeviceMetricsOverride", metrics)
+            .await?;
+        Ok(())
+    }
+
+    async fn holds(&self, script: &str) -> Result<bool> {
+        Ok(self.driver.execute(script, vec![]).await?.convert()?)
+    }
+
+    async fn upload(&self, id: &str, files: &[PathBuf]) -> Result<()> {
+        let paths: Vec<String> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        // A file input takes several files as lines.
+        self.driver
+            .find(By::Id(id))
+            .await?
+            .send_keys(paths.join("\n"))
+            .await?;
+        Ok(())
+    }
+}

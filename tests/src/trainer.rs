@@ -1,0 +1,136 @@
+//! The trainer as its users run it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use xtask::paths;
+
+/// Runs `trainer` in a folder and returns what it said, whatever its exit code.
+pub fn trainer<I, S>(folder: &Path, arguments: I) -> Result<Output>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let program = paths::trainer();
+    Command::new(&program)
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .with_context(|| {
+            format!(
+                "cannot start {}; build it: cargo build --release --workspace --bin trainer",
+                program.display()
+            )
+        })
+}
+
+/// Runs `trainer`, which must succeed.
+pub fn trainer_ok<I, S>(folder: &Path, arguments: I) -> Result<()>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<OsStr>,
+{
+    let output = trainer(folder, arguments)?;
+    ensure!(
+        output.status.success(),
+        "trainer failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+/// A folder with drawn people in `data`, a run trained on them in `run`, and the run's model
+/// as `f16` and `f32`.
+pub struct Trained {
+    folder: TempDir,
+}
+
+impl Trained {
+    /// Draws and trains; takes seconds.
+    pub fn make() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = paths::root().join("tests/fixtures/small.toml");
+        let at = folder.path();
+        let synth = "synth --out data --domain campus --ids 16 --images-per-id 8";
+        trainer_ok(at, synth.split(' '))?;
+        let train = "train --data market1501=data --out run --config";
+        let train = train.split(' ').map(OsStr::new);
+        trainer_ok(at, train.chain([config.as_os_str()]))?;
+        for dtype in ["f16", "f32"] {
+            let export = ["export", "--run", "run", "--out", dtype, "--dtype", dtype];
+            trainer_ok(at, export)?;
+        }
+        Ok(Self { folder })
+    }
+
+    /// A path within the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// One gallery picture's place: its file name and cosine similarity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// File name.
+    pub name: String,
+    /// Cosine similarity to the query.
+    pub score: f64,
+}
+
+/// `trainer rank` of pictures in the order it gives them.
+pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
+    let folder = tempfile::tempdir()?;
+    let crops = folder.path().join("gallery");
+    fs::create_dir(&crops)?;
+    for path in gallery {
+        fs::copy(path, crops.join(path.file_name().unwrap_or_default()))?;
+    }
+    let json = folder.path().join("ranking.json");
+    let options = [
+        ("--model", model),
+        ("--query", query),
+        ("--gallery", &crops),
+        ("--json", &json),
+    ];
+    let options = options
+        .iter()
+        .flat_map(|(name, path)| [OsStr::new(name), path.as_os_str()]);
+    trainer_ok(
+        folder.path(),
+        [OsStr::new("rank")].into_iter().chain(options),
+    )?;
+    let ranking: serde_json::Value = serde_json::from_slice(&fs::read(&json)?)?;
+    let hits = ranking["results"]
+        .as_array()
+        .context("the ranking has no results")?;
+    hits.iter()
+        .map(|hit| {
+            Ok(Hit {
+                name: hit["image"]
+                    .as_str()
+                    .context("a hit has no image")?
+                    .to_string(),
+                score: hit["score"].as_f64().context("a hit has no score")?,
+            })
+        })
+        .collect()
+}
+
+/// Every `step`-th picture of a folder in order of name, `most` at most.
+pub fn pictures(folder: &Path, step: usize, most: usize) -> Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|kind| kind == "jpg" || kind == "png")
+    });
+    paths.sort();
+    Ok(paths.into_iter().step_by(step).take(most).collect())
+}

@@ -1,0 +1,212 @@
+//! The built site in a browser, against `trainer rank` on the same crops and model.
+//!
+//! Ignored unless asked for: they need a built site, chromium and chromedriver, which
+//! `cargo xtask test` provides.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use dcac_tests::browser::with_browser;
+use dcac_tests::page::Page;
+use dcac_tests::site::Site;
+use dcac_tests::trainer::{Hit, Trained, pictures, rank};
+use xtask::paths;
+
+/// How far a score in the browser may be from the trainer's.
+const TOLERANCE: f64 = 1e-3;
+
+/// A small model, and the site with it.
+struct Served {
+    trained: Trained,
+    site: Site,
+}
+
+impl Served {
+    fn start() -> Result<Self> {
+        let trained = Trained::make()?;
+        let (f16, f32) = (trained.path("f16"), trained.path("f32"));
+        let site = Site::serve(&[("f16", &f16), ("f32", &f32)])?;
+        Ok(Self { trained, site })
+    }
+
+    /// A drawn query and a drawn gallery.
+    fn drawn(&self) -> Result<(PathBuf, Vec<PathBuf>)> {
+        let data = self.trained.path("data");
+        let query = pictures(&data.join("query"), 1, 1)?;
+        let query = query.into_iter().next().context("no query was drawn")?;
+        Ok((query, pictures(&data.join("bounding_box_test"), 1, 30)?))
+    }
+
+    /// Ranks in the browser and by the trainer, and compares.
+    async fn compare(
+        &self,
+        backend: &str,
+        model: &str,
+        query: &Path,
+        gallery: &[PathBuf],
+    ) -> Result<()> {
+        let native = rank(&self.trained.path(model), query, gallery)?;
+        with_browser(async |driver| {
+            let choice = format!("?backend={backend}&model={model}");
+            let page = Page::open(&driver, &self.site.url(), &choice).await?;
+            let hits = page.rank(query, gallery).await?;
+            let engine = page.text("engine").await?;
+            println!("{backend}, {model}: {engine}");
+            let right = engine.to_lowercase().contains(backend);
+            ensure!(right, "computed by: {engine}");
+            agree(&hits, &native)?;
+            for address in page.loaded().await? {
+                let own = address.starts_with(&self.site.url()) || address.starts_with("blob:");
+                ensure!(own, "{address} is outside of the site");
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Compares every value of two rankings of the same pictures.
+fn agree(browser: &[Hit], native: &[Hit]) -> Result<()> {
+    ensure!(
+        browser.len() == native.len(),
+        "{} results, expected {}",
+        browser.len(),
+        native.len()
+    );
+    let spread = native[0].score - native[native.len() - 1].score;
+    ensure!(
+        spread > 20.0 * TOLERANCE,
+        "scores too alike to compare: spread {spread}"
+    );
+    let mut worst = 0.0_f64;
+    let mut expected = Vec::new();
+    for hit in browser {
+        let same = native.iter().find(|other| other.name == hit.name);
+        let same = same.with_context(|| format!("{} is not in the gallery", hit.name))?;
+        let difference = (hit.score - same.score).abs();
+        ensure!(
+            difference < TOLERANCE,
+            "{}: {} against {}",
+            hit.name,
+            hit.score,
+            same.score
+        );
+        worst = worst.max(difference);
+        expected.push(same.score);
+    }
+    // Only scores that rounding can exchange may stand in another order.
+    for (place, pair) in expected.windows(2).enumerate() {
+        ensure!(
+            pair[0] >= pair[1] - 2.0 * worst,
+            "place {} and {} are exchanged: {} {}",
+            place + 1,
+            place + 2,
+            browser[place].name,
+            browser[place + 1].name
+        );
+    }
+    println!(
+        "{} scores, spread {spread:.4}, largest difference {worst:.2e}",
+        browser.len()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn cpu_ranks_like_the_trainer() -> Result<()> {
+    let served = Served::start()?;
+    let (query, gallery) = served.drawn()?;
+    served.compare("cpu", "f16", &query, &gallery).await?;
+    served.compare("cpu", "f32", &query, &gallery).await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn webgpu_ranks_like_the_trainer() -> Result<()> {
+    let served = Served::start()?;
+    let (query, gallery) = served.drawn()?;
+    served.compare("webgpu", "f16", &query, &gallery).await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn real_crops_rank_like_the_trainer() -> Result<()> {
+    let data = match std::env::var_os("DCAC_REAL_DATA") {
+        Some(folder) => PathBuf::from(folder),
+        None => paths::root().join("../shared/data/pku-reid"),
+    };
+    if !data.is_dir() {
+        println!(
+            "skipped: no real crops in {} (DCAC_REAL_DATA names them)",
+            data.display()
+        );
+        return Ok(());
+    }
+    let served = Served::start()?;
+    let gallery = data.join("bounding_box_test");
+    for query in pictures(&data.join("query"), 30, 2)? {
+        served
+            .compare("cpu", "f16", &query, &pictures(&gallery, 7, 64)?)
+            .await?;
+        served
+            .compare("webgpu", "f16", &query, &pictures(&gallery, 25, 18)?)
+            .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn a_broken_file_is_named_and_the_rest_is_ranked() -> Result<()> {
+    let served = Served::start()?;
+    let (query, mut gallery) = served.drawn()?;
+    gallery.truncate(6);
+    let folder = tempfile::tempdir()?;
+    let broken = folder.path().join("0001_c1s1_broken.jpg");
+    fs::write(&broken, "no picture")?;
+    let native = rank(&served.trained.path("f16"), &query, &gallery)?;
+    gallery.insert(2, broken);
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        agree(&page.rank(&query, &gallery).await?, &native)?;
+        let text = page.text("app").await?;
+        ensure!(
+            text.contains("0001_c1s1_broken.jpg"),
+            "the page does not name the broken file"
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn the_page_fits_phones_and_desktops() -> Result<()> {
+    let served = Served::start()?;
+    let folder = paths::target().join("screenshots");
+    fs::create_dir_all(&folder)?;
+    let (query, gallery) = served.drawn()?;
+    with_browser(async |driver| {
+        for (name, width, height) in [("phone", 390, 844), ("desktop", 1280, 900)] {
+            let page = Page::open(&driver, &served.site.url(), "?backend=cpu").await?;
+            page.resize(width, height).await?;
+            for state in ["open", "ranked"] {
+                if state == "ranked" {
+                    page.rank(&query, &gallery).await?;
+                }
+                driver
+                    .screenshot(&folder.join(format!("{name}-{state}.png")))
+                    .await?;
+                let fits = "return document.documentElement.scrollWidth <= window.innerWidth";
+                page.wait_for(fits)
+                    .await
+                    .with_context(|| format!("{name}, {state}: too wide"))?;
+            }
+        }
+        println!("screenshots in {}", folder.display());
+        Ok(())
+    })
+    .await
+}

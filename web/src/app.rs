@@ -1,0 +1,62 @@
+//! The page.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, Url, UrlSearchParams};
+
+use crate::components::{About, Banner, Gallery, Query};
+use crate::samples;
+use crate::state::State;
+use crate::worker::protocol::Backend;
+
+/// Puts the page in place of its loading text.
+pub fn mount() {
+    let app = document()
+        .get_element_by_id("app")
+        .and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    match app {
+        Some(app) => {
+            app.set_inner_html("");
+            leptos::mount::mount_to(app, App).forget();
+        }
+        None => leptos::mount::mount_to_body(App),
+    }
+}
+
+/// Absolute address of the page's folder, which everything is relative to.
+fn base() -> String {
+    let uri = document().base_uri().ok().flatten().unwrap_or_default();
+    Url::new_with_base(".", &uri).map_or(uri, |url| url.href())
+}
+
+#[component]
+fn App() -> impl IntoView {
+    let search = window().location().search().unwrap_or_default();
+    let parameter = |name: &str| UrlSearchParams::new_with_str(&search).ok()?.get(name);
+    let backend = match parameter("backend").as_deref() {
+        Some("cpu") => Backend::Cpu,
+        Some("webgpu") => Backend::WebGpu,
+        _ => Backend::Auto,
+    };
+    let base = base();
+    let state = State::new(base.clone(), parameter("model"), backend);
+    let shipped = RwSignal::new(Ok(Vec::new()));
+    state.start_engine();
+    spawn_local(async move {
+        let loaded = samples::load(&base).await;
+        // A visitor who was faster keeps what was chosen.
+        if let (Ok(pictures), true) = (&loaded, state.gallery.with_untracked(Vec::is_empty)) {
+            state.show_samples(pictures.clone());
+        }
+        shipped.set(loaded);
+    });
+    view! {
+        <Banner state />
+        <main>
+            <Query state />
+            <Gallery state shipped />
+        </main>
+        <About state />
+    }
+}

@@ -1,0 +1,135 @@
+//! The pictures to search, and the answer.
+
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::drop_zone::{DropZone, pictures};
+use super::tile::{Hit, Tile, Verdict};
+use crate::picture::Picture;
+use crate::state::{Phase, Ranking, State};
+
+/// How many places the summary looks at.
+const TOP: usize = 10;
+
+/// The gallery in rank order, or as it was chosen.
+#[component]
+pub fn Gallery(
+    state: State,
+    /// The site's samples, or why there are none.
+    shipped: RwSignal<Result<Vec<Picture>, String>>,
+) -> impl IntoView {
+    let take = Callback::new(move |files| state.add_to_gallery(files));
+    let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
+        let input = event.target();
+        take.run(pictures(input.files()));
+        // The same files can be chosen again.
+        input.set_value("");
+    };
+    let phase = move || match state.phase.get() {
+        Phase::Idle => "idle",
+        Phase::Working(..) => "working",
+        Phase::Done(_) => "done",
+        Phase::Failed(_) => "error",
+    };
+    let has_samples = move || shipped.with(|all| all.as_ref().is_ok_and(|all| !all.is_empty()));
+    let back = move |_| {
+        if let Ok(pictures) = shipped.get_untracked() {
+            state.show_samples(pictures);
+        }
+    };
+    let missing = move || match (shipped.get(), state.gallery.with(Vec::is_empty)) {
+        (Err(reason), true) => Some(format!("This site has no sample pictures: {reason}")),
+        _ => None,
+    };
+    view! {
+        <DropZone class="card gallery" label="Gallery" on_files=take>
+            <div class="heading">
+                <h2>"Gallery"</h2>
+                <p class="muted summary">{move || summary(state)}</p>
+                <div class="actions">
+                    <input
+                        class="file"
+                        id="gallery-input"
+                        type="file"
+                        multiple
+                        accept="image/jpeg,image/png"
+                        on:change:target=chosen
+                    />
+                    <label class="button" for="gallery-input">"Add pictures"</label>
+                    <button
+                        class="button"
+                        type="button"
+                        class:hidden=move || state.gallery.with(Vec::is_empty)
+                        on:click=move |_| state.clear_gallery()
+                    >
+                        "Clear"
+                    </button>
+                    <button
+                        class="button"
+                        type="button"
+                        class:hidden=move || state.samples.get() || !has_samples()
+                        on:click=back
+                    >
+                        "Show the samples"
+                    </button>
+                </div>
+            </div>
+            <ol id="results" data-state=phase>{move || pictures_of(state)}</ol>
+            <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
+                "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
+            </p>
+            {move || missing().map(|reason| view! { <p class="notice">{reason}</p> })}
+        </DropZone>
+    }
+}
+
+/// Tiles in the order to show.
+fn pictures_of(state: State) -> AnyView {
+    let Some(hits) = state.ranking.get() else {
+        let pictures = state.gallery.get().into_iter();
+        return pictures
+            .map(|picture| view! { <Tile state picture /> })
+            .collect_view()
+            .into_any();
+    };
+    // The ranking changes along with the query, so this is the query it answers.
+    let query = state.query.get_untracked();
+    let hits = hits.into_iter().enumerate();
+    hits.map(|(index, (picture, score))| {
+        let verdict = Verdict::of(query.as_ref(), &picture);
+        view! { <Hit state picture place={index + 1} score verdict /> }
+    })
+    .collect_view()
+    .into_any()
+}
+
+fn summary(state: State) -> String {
+    let query = state.query.get();
+    match (state.ranking.get(), state.gallery.with(Vec::len)) {
+        (Some(hits), _) => grade(query.as_ref(), &hits),
+        (None, 0) => String::new(),
+        (None, count) if state.samples.get() => {
+            format!("{count} sample pictures. Click anyone to look for them.")
+        }
+        (None, 1) => "1 picture".to_string(),
+        (None, count) => format!("{count} pictures. Click anyone to look for them."),
+    }
+}
+
+/// How good an answer is, as far as the names tell.
+fn grade(query: Option<&Picture>, hits: &Ranking) -> String {
+    let right = |(picture, _): &&(Picture, f32)| Verdict::of(query, picture) == Verdict::Right;
+    match (
+        hits.iter().position(|hit| right(&hit)),
+        hits.iter().filter(right).count(),
+    ) {
+        (Some(first), all) => {
+            let top = hits.iter().take(TOP).filter(right).count();
+            format!(
+                "First right hit at place {}; {top} of {all} pictures of this person among the first {TOP}.",
+                first + 1
+            )
+        }
+        _ => "Most alike first.".to_string(),
+    }
+}

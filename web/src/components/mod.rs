@@ -1,0 +1,14 @@
+//! The parts of the page.
+
+mod about;
+mod banner;
+mod drop_zone;
+mod gallery;
+mod query;
+mod status;
+mod tile;
+
+pub use about::About;
+pub use banner::Banner;
+pub use gallery::Gallery;
+pub use query::Query;

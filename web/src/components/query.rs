@@ -1,0 +1,77 @@
+//! The picture to look for.
+
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::drop_zone::{DropZone, pictures};
+use super::status::Status;
+use crate::picture::Picture;
+use crate::state::State;
+
+/// Choice of the query, the button that ranks, and what came of it.
+#[component]
+pub fn Query(state: State) -> impl IntoView {
+    let take = Callback::new(move |files: Vec<Picture>| {
+        let mut files = files.into_iter();
+        if let Some(picture) = files.next() {
+            state.set_query(picture);
+        }
+        files.for_each(|unused| unused.release());
+    });
+    let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
+        let input = event.target();
+        take.run(pictures(input.files()));
+        // The same file can be chosen again.
+        input.set_value("");
+    };
+    let picture = move || {
+        state.query.get().map(|picture| {
+            let about = picture.tag.map(|tag| {
+                view! { <p class="muted">{format!("ID {} · camera {}", tag.identity, tag.camera)}</p> }
+            });
+            view! {
+                <img src=picture.url.to_string() alt=format!("Query: {}", picture.name) />
+                <div class="about-query">
+                    <p class="name">{picture.name.to_string()}</p>
+                    {about}
+                </div>
+            }
+            .into_any()
+        })
+    };
+    let empty = || {
+        view! {
+            <svg class="silhouette" viewBox="0 0 100 200" aria-hidden="true">
+                <circle cx="50" cy="42" r="16" />
+                <path d="M28 122V84a20 20 0 0 1 20-20h4a20 20 0 0 1 20 20v38h-8v56a6 6 0 0 1-12 0v-50h-4v50a6 6 0 0 1-12 0v-56z" />
+            </svg>
+            <p class="muted about-query">"Drop a picture here, choose one, or click anyone in the gallery."</p>
+        }
+        .into_any()
+    };
+    view! {
+        <DropZone class="card query" label="Query" on_files=take>
+            <h2>"Query"</h2>
+            <div class="subject">{move || picture().unwrap_or_else(empty)}</div>
+            <div class="actions">
+                <input
+                    class="file"
+                    id="query-input"
+                    type="file"
+                    accept="image/jpeg,image/png"
+                    on:change:target=chosen
+                />
+                <label class="button" for="query-input">"Choose a picture"</label>
+                <button
+                    class="button primary"
+                    id="run"
+                    type="button"
+                    on:click=move |_| state.rank()
+                >
+                    "Rank the gallery"
+                </button>
+            </div>
+            <Status state />
+        </DropZone>
+    }
+}

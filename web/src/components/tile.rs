@@ -1,0 +1,104 @@
+//! One picture of the gallery.
+
+use leptos::prelude::*;
+
+use crate::picture::Picture;
+use crate::state::State;
+
+/// How a gallery picture relates to the query, by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The same person.
+    Right,
+    /// Another person.
+    Wrong,
+    /// A name, the query's or its own, does not say.
+    Unknown,
+}
+
+impl Verdict {
+    /// Compares what two names say.
+    pub fn of(query: Option<&Picture>, picture: &Picture) -> Self {
+        let identity = |picture: &Picture| picture.tag.filter(|tag| tag.is_person());
+        match (query.and_then(identity), picture.tag) {
+            (Some(query), Some(tag)) if query.identity == tag.identity => Self::Right,
+            (Some(_), Some(_)) => Self::Wrong,
+            _ => Self::Unknown,
+        }
+    }
+
+    fn class(self) -> &'static str {
+        match self {
+            Self::Right => "tile right",
+            Self::Wrong => "tile wrong",
+            Self::Unknown => "tile",
+        }
+    }
+
+    fn mark(self) -> Option<impl IntoView> {
+        let (sign, words) = match self {
+            Self::Right => ("✓", "the same person"),
+            Self::Wrong => ("✗", "another person"),
+            Self::Unknown => return None,
+        };
+        Some(view! { <span class="mark" role="img" aria-label=words title=words>{sign}</span> })
+    }
+}
+
+/// A picture of the gallery; a click looks for its person.
+#[component]
+pub fn Tile(state: State, picture: Picture) -> impl IntoView {
+    view! { <li class="tile">{body(state, picture, None)}</li> }
+}
+
+/// A ranked picture: its place, from 1, its likeness and whether it is right.
+#[component]
+pub fn Hit(
+    state: State,
+    picture: Picture,
+    place: usize,
+    score: f32,
+    verdict: Verdict,
+) -> impl IntoView {
+    let rating = view! {
+        <span class="place">{place}</span>
+        {verdict.mark()}
+        <span class="score">
+            <span class="bar" aria-hidden="true">
+                <span class="fill" style:width=format!("{:.1}%", 100.0 * score.clamp(0.0, 1.0))></span>
+            </span>
+            <span class="number" title="Cosine similarity">{format!("{score:.3}")}</span>
+        </span>
+    };
+    let name = picture.name.to_string();
+    view! {
+        <li
+            class=format!("result {}", verdict.class())
+            data-name=name
+            data-score=score.to_string()
+        >
+            {body(state, picture, Some(rating.into_any()))}
+        </li>
+    }
+}
+
+fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
+    let caption = match picture.tag {
+        Some(tag) if tag.is_person() => format!("ID {} · cam {}", tag.identity, tag.camera),
+        Some(tag) => format!("Unknown · cam {}", tag.camera),
+        None => picture.name.to_string(),
+    };
+    let (url, name) = (picture.url.to_string(), picture.name.to_string());
+    let look = move |_| {
+        state.look_for(picture.clone());
+        // The best hits are at the top.
+        window().scroll_to_with_x_and_y(0.0, 0.0);
+    };
+    view! {
+        <button type="button" title=format!("Look for this person: {name}") on:click=look>
+            <img src=url alt=name.clone() loading="lazy" decoding="async" />
+            {rating}
+            <span class="caption">{caption}</span>
+        </button>
+    }
+}

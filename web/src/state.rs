@@ -1,0 +1,299 @@
+//! What the page knows, and everything that can happen to it.
+
+use leptos::prelude::*;
+
+use crate::client::Client;
+use crate::picture::Picture;
+use crate::worker::protocol::{Backend, Job, Reply, Request, Start, Started};
+
+/// The model and its engine.
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// On its way: bytes so far and in all; 0 in all while that is not known.
+    Loading(u64, u64),
+    /// Ready.
+    Started(Started),
+    /// Not to be had.
+    Failed(String),
+}
+
+/// What the page is doing with its pictures.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Nothing.
+    Idle,
+    /// So many of so many new pictures are embedded.
+    Working(usize, usize),
+    /// Ranked, in so many seconds.
+    Done(f64),
+    /// A job that has no answer, and why.
+    Failed(String),
+}
+
+/// Pictures and their likeness to the query, the most alike first.
+pub type Ranking = Vec<(Picture, f32)>;
+
+/// The page's state; a handle that can be copied anywhere.
+#[derive(Clone, Copy)]
+pub struct State {
+    /// Pictures to rank.
+    pub gallery: RwSignal<Vec<Picture>>,
+    /// Whether the gallery is the site's own.
+    pub samples: RwSignal<bool>,
+    /// The picture to look for.
+    pub query: RwSignal<Option<Picture>>,
+    /// The model.
+    pub model: RwSignal<Model>,
+    /// The current job's progress or end.
+    pub phase: RwSignal<Phase>,
+    /// The last answer, while it fits the query and the gallery.
+    pub ranking: RwSignal<Option<Ranking>>,
+    /// Files that cannot be used: name and reason.
+    pub problems: RwSignal<Vec<(String, String)>>,
+    /// Something to know about the engine.
+    pub notice: RwSignal<Option<String>>,
+    link: StoredValue<Link, LocalStorage>,
+}
+
+/// The engine's side of the state.
+struct Link {
+    base: String,
+    model: Option<String>,
+    backend: Backend,
+    client: Option<Client>,
+    /// The last job and its gallery, until it is answered.
+    job: Option<(Job, Vec<Picture>)>,
+    jobs: u32,
+}
+
+impl State {
+    /// A page without pictures. `base` is its folder's absolute address.
+    pub fn new(base: String, model: Option<String>, backend: Backend) -> Self {
+        Self {
+            gallery: RwSignal::new(Vec::new()),
+            samples: RwSignal::new(false),
+            query: RwSignal::new(None),
+            model: RwSignal::new(Model::Loading(0, 0)),
+            phase: RwSignal::new(Phase::Idle),
+            ranking: RwSignal::new(None),
+            problems: RwSignal::new(Vec::new()),
+            notice: RwSignal::new(None),
+            link: StoredValue::new_local(Link {
+                base,
+                model,
+                backend,
+                client: None,
+                job: None,
+                jobs: 0,
+            }),
+        }
+    }
+
+    /// Starts a worker in place of the one before, with the job that waits for it.
+    pub fn start_engine(self) {
+        self.model.set(Model::Loading(0, 0));
+        let base = self.link.with_value(|link| link.base.clone());
+        let client = Client::start(&base, move |reply| self.receive(reply));
+        match client {
+            Ok(client) => self.link.update_value(|link| {
+                client.send(Request::Start(Start {
+                    base: link.base.clone(),
+                    model: link.model.clone(),
+                    backend: link.backend,
+                }));
+                if let Some((job, _)) = &link.job {
+                    client.send(Request::Rank(job.clone()));
+                }
+                link.client = Some(client);
+            }),
+            Err(error) => self.model_failed(format!("no worker can be started: {error:?}")),
+        }
+    }
+
+    /// Uses another model of the site.
+    pub fn choose_model(self, name: String) {
+        self.link.update_value(|link| link.model = Some(name));
+        self.changed();
+        self.start_engine();
+    }
+
+    /// Shows the sample gallery in place of what there is.
+    pub fn show_samples(self, samples: Vec<Picture>) {
+        self.clear_gallery();
+        self.samples.set(true);
+        self.gallery.set(samples);
+    }
+
+    /// Adds pictures of the visitor; the first ones take the samples' place.
+    pub fn add_to_gallery(self, pictures: Vec<Picture>) {
+        if pictures.is_empty() {
+            return;
+        }
+        if self.samples.get_untracked() {
+            self.clear_gallery();
+        }
+        self.changed();
+        self.gallery.update(|gallery| {
+            for picture in pictures {
+                if gallery.iter().any(|known| known.is_same_file(&picture)) {
+                    picture.release();
+                } else {
+                    gallery.push(picture);
+                }
+            }
+        });
+    }
+
+    /// Empties the gallery.
+    pub fn clear_gallery(self) {
+        self.changed();
+        self.samples.set(false);
+        self.problems.set(Vec::new());
+        let query = self.query.get_untracked().map(|query| query.id);
+        let gone = std::mem::take(&mut *self.gallery.write());
+        for picture in gone.iter().filter(|picture| Some(picture.id) != query) {
+            picture.release();
+        }
+    }
+
+    /// Chooses the picture to look for.
+    pub fn set_query(self, picture: Picture) {
+        self.changed();
+        self.replace_query(picture);
+    }
+
+    /// Looks for a picture of the gallery in all others.
+    pub fn look_for(self, picture: Picture) {
+        self.replace_query(picture);
+        self.rank();
+    }
+
+    fn replace_query(self, picture: Picture) {
+        let before = self.query.write().replace(picture);
+        let kept = |old: &Picture| self.gallery.with_untracked(|all| all.contains(old));
+        if let Some(before) = before.filter(|old| !kept(old)) {
+            before.release();
+        }
+    }
+
+    /// Ranks the gallery by likeness to the query.
+    pub fn rank(self) {
+        let Some(query) = self.query.get_untracked() else {
+            return self.refuse("Choose a query first: a picture of the person to look for.");
+        };
+        let mut gallery = self.gallery.get_untracked();
+        gallery.retain(|picture| picture.id != query.id);
+        if gallery.is_empty() {
+            return self.refuse("Add pictures to the gallery first.");
+        }
+        if let Model::Failed(reason) = self.model.get_untracked() {
+            return self.phase.set(Phase::Failed(reason));
+        }
+        self.problems.set(Vec::new());
+        self.phase.set(Phase::Working(0, gallery.len() + 1));
+        self.link.update_value(|link| {
+            link.jobs += 1;
+            let job = Job {
+                id: link.jobs,
+                query: query.item(),
+                gallery: gallery.iter().map(Picture::item).collect(),
+            };
+            if let Some(client) = &link.client {
+                client.send(Request::Rank(job.clone()));
+            }
+            link.job = Some((job, gallery));
+        });
+    }
+
+    fn refuse(self, reason: &str) {
+        self.ranking.set(None);
+        self.phase.set(Phase::Failed(reason.to_string()));
+    }
+
+    /// The query or the gallery changed, so no answer fits any more.
+    fn changed(self) {
+        self.link.update_value(|link| link.job = None);
+        self.ranking.set(None);
+        self.phase.set(Phase::Idle);
+    }
+
+    fn receive(self, reply: Reply) {
+        let current = self
+            .link
+            .with_value(|link| link.job.as_ref().map(|(job, _)| job.id));
+        match reply {
+            Reply::Ready => {}
+            Reply::Loading { bytes, total } => self.model.set(Model::Loading(bytes, total)),
+            Reply::Started(started) => {
+                if started.notice.is_some() {
+                    self.notice.set(started.notice.clone());
+                }
+                self.model.set(Model::Started(started));
+            }
+            Reply::StartFailed { reason } => self.model_failed(reason),
+            Reply::Progress { job, done, total } if Some(job) == current => {
+                self.phase.set(Phase::Working(done, total));
+            }
+            Reply::Unreadable { picture, reason } => self.unreadable(picture, reason),
+            Reply::Ranked { job, hits, seconds } if Some(job) == current => {
+                let job = self.link.try_update_value(|link| link.job.take());
+                let gallery = job
+                    .flatten()
+                    .map(|(_, gallery)| gallery)
+                    .unwrap_or_default();
+                let find = |id| gallery.iter().find(|picture| picture.id == id).cloned();
+                let hits = hits.iter();
+                self.ranking.set(Some(
+                    hits.filter_map(|hit| Some((find(hit.picture)?, hit.score)))
+                        .collect(),
+                ));
+                self.phase.set(Phase::Done(seconds));
+            }
+            Reply::JobFailed { job, reason } if Some(job) == current => {
+                self.link.update_value(|link| link.job = None);
+                self.refuse(&reason);
+            }
+            Reply::Broken { reason } => self.broken(reason),
+            // The end of a job that nobody waits for any more.
+            Reply::Progress { .. } | Reply::Ranked { .. } | Reply::JobFailed { .. } => {}
+        }
+    }
+
+    /// Names a file that cannot be used and takes it off the gallery.
+    fn unreadable(self, id: u32, reason: String) {
+        let is_it = |picture: &Picture| picture.id == id;
+        let query = self.query.get_untracked().filter(is_it);
+        let listed = self
+            .gallery
+            .with_untracked(|all| all.iter().find(|p| is_it(p)).cloned());
+        let Some(picture) = query.or(listed) else {
+            return;
+        };
+        let name = picture.name.to_string();
+        self.problems.update(|all| all.push((name, reason)));
+        self.gallery.update(|all| all.retain(|p| !is_it(p)));
+    }
+
+    fn broken(self, reason: String) {
+        if self.link.with_value(|link| link.backend) == Backend::Cpu {
+            return self.model_failed(format!("the engine stopped: {reason}; reload the page"));
+        }
+        leptos::logging::warn!("{reason}");
+        let notice = "WebGPU did not work here, so the CPU computes instead.";
+        self.notice.set(Some(notice.to_string()));
+        self.link.update_value(|link| link.backend = Backend::Cpu);
+        self.start_engine();
+    }
+
+    fn model_failed(self, reason: String) {
+        let waited = (self.link.try_update_value(|link| {
+            link.client = None;
+            link.job.take()
+        }))
+        .flatten();
+        if waited.is_some() {
+            self.refuse(&reason);
+        }
+        self.model.set(Model::Failed(reason));
+    }
+}

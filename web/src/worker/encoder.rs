@@ -1,0 +1,67 @@
+//! The encoder on whichever backend this browser has.
+
+use burn::backend::wgpu::graphics;
+use burn::backend::{Flex, WebGpu, wgpu};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use dcac_model::image::Preprocess;
+use dcac_model::reid::{EncoderConfig, ReidEncoder};
+use dcac_model::weights::WeightsError;
+
+/// A loaded encoder; the only place that names a backend.
+pub enum Encoder {
+    /// burn-flex, with SIMD.
+    Cpu(ReidEncoder<Flex>),
+    /// burn-wgpu.
+    Gpu(Box<ReidEncoder<WebGpu>>),
+}
+
+impl Encoder {
+    /// Loads on the CPU.
+    pub fn on_cpu(config: &EncoderConfig, weights: Vec<u8>) -> Result<Self, WeightsError> {
+        ReidEncoder::load(config, weights, &Default::default()).map(Self::Cpu)
+    }
+
+    /// Loads on the GPU. There must be an adapter.
+    pub async fn on_gpu(config: &EncoderConfig, weights: Vec<u8>) -> Result<Self, WeightsError> {
+        let device = Default::default();
+        wgpu::init_setup_async::<graphics::WebGpu>(&device, Default::default()).await;
+        ReidEncoder::load(config, weights, &device).map(|encoder| Self::Gpu(Box::new(encoder)))
+    }
+
+    /// L2-normalised embeddings, row-major, of `[count, 3, height, width]` numbers.
+    pub async fn embed(
+        &self,
+        pixels: Vec<f32>,
+        preprocess: &Preprocess,
+    ) -> Result<Vec<f32>, String> {
+        let values = match self {
+            Self::Cpu(encoder) => forward(encoder, pixels, preprocess).await,
+            Self::Gpu(encoder) => forward(encoder, pixels, preprocess).await,
+        }?;
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err("it computed embeddings that are not finite".to_string());
+        }
+        Ok(values)
+    }
+}
+
+async fn forward<B: Backend>(
+    encoder: &ReidEncoder<B>,
+    pixels: Vec<f32>,
+    preprocess: &Preprocess,
+) -> Result<Vec<f32>, String> {
+    let shape = [
+        pixels.len() / preprocess.len(),
+        3,
+        preprocess.height,
+        preprocess.width,
+    ];
+    let images = Tensor::<B, 4>::from_data(TensorData::new(pixels, shape), &Default::default());
+    let embeddings = encoder.embed(images).into_data_async().await;
+    embeddings
+        .map_err(|error| format!("its embeddings cannot be read: {error:?}"))?
+        .convert::<f32>()
+        .into_vec()
+        .map_err(|error| format!("its embeddings cannot be read: {error:?}"))
+}

@@ -1,0 +1,154 @@
+//! Messages between the page and its worker, sent as JSON text.
+
+use serde::{Deserialize, Serialize};
+
+/// What the page asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Request {
+    /// Load a model. Always the first message.
+    Start(Start),
+    /// Rank a gallery. A later job replaces an earlier one.
+    Rank(Job),
+}
+
+/// Which model to load and what to run it on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Start {
+    /// Absolute address of the page's folder.
+    pub base: String,
+    /// Name of the model; the first of the site's list unless given.
+    pub model: Option<String>,
+    /// Engine to use.
+    pub backend: Backend,
+}
+
+/// Choice of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Backend {
+    /// The GPU where there is one, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// WebGPU, even by an adapter in software.
+    WebGpu,
+}
+
+/// One query against a gallery.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// Number of the job.
+    pub id: u32,
+    /// The crop to look for.
+    pub query: Item,
+    /// The crops to rank.
+    pub gallery: Vec<Item>,
+}
+
+/// A picture by its address.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Item {
+    /// The page's number of it.
+    pub id: u32,
+    /// Absolute address.
+    pub url: String,
+}
+
+/// What the worker answers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Reply {
+    /// The worker listens.
+    Ready,
+    /// So much of the model has arrived.
+    Loading {
+        /// Bytes so far.
+        bytes: u64,
+        /// Bytes in all.
+        total: u64,
+    },
+    /// The model can be used.
+    Started(Started),
+    /// No model can be loaded.
+    StartFailed {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// So many of a job's pictures are done.
+    Progress {
+        /// The job.
+        job: u32,
+        /// Pictures embedded or refused.
+        done: usize,
+        /// Pictures to embed.
+        total: usize,
+    },
+    /// A picture cannot be used; the job goes on without it.
+    Unreadable {
+        /// The page's number of the picture.
+        picture: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The answer to a job.
+    Ranked {
+        /// The job.
+        job: u32,
+        /// Readable gallery pictures, the most alike first.
+        hits: Vec<Hit>,
+        /// Time taken.
+        seconds: f64,
+    },
+    /// A job has no answer.
+    JobFailed {
+        /// The job.
+        job: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The engine cannot go on; only a new worker can.
+    Broken {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A gallery picture and its likeness to the query.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Hit {
+    /// The page's number of the picture.
+    pub picture: u32,
+    /// Cosine similarity, -1 to 1.
+    pub score: f32,
+}
+
+/// What was loaded, and what runs it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Started {
+    /// The engine, in words.
+    pub engine: String,
+    /// Why it is not the engine that was asked for.
+    pub notice: Option<String>,
+    /// The model.
+    pub model: ModelCard,
+    /// Every model of the site.
+    pub models: Vec<ModelEntry>,
+}
+
+/// A line of the site's list of models.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelEntry {
+    /// Folder name.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+}
+
+/// What a model says about itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Folder name.
+    pub name: String,
+    /// Name for people.
+    pub title: String,
+    /// Lines of a table: what, and its value.
+    pub facts: Vec<(String, String)>,
+}

@@ -1,0 +1,262 @@
+//! The whole road at a size that two CPU cores carry: data, training, evaluation, site.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::server::{self, Server};
+use crate::steps::Steps;
+use crate::toolchain::{self, Source};
+use crate::{assets, files, paths, process, site, tools};
+
+/// Domain that both models are trained on.
+const SEEN: &str = "plaza";
+/// Domain that they are judged on and have never seen.
+const UNSEEN: &str = "campus";
+const IDS: &str = "120";
+const IMAGES_PER_ID: &str = "16";
+/// The sample gallery of the site.
+const SAMPLE_IDS: usize = 8;
+const SAMPLES_PER_ID: usize = 3;
+
+/// The models by file name of their configuration, and what the table calls them.
+const MODELS: [(&str, &str); 2] = [("dcac", "DCAC"), ("baseline", "baseline")];
+
+/// Runs the demo, and serves the site on a port if one is given.
+pub fn run(source: Source, port: Option<u16>) -> Result<()> {
+    let total = 8 + usize::from(port.is_some());
+    let mut steps = Steps::new(total);
+    let first = |time: &str| format!("{time} the first time, seconds after that");
+    println!(
+        "Trains a small DCAC model and its baseline on drawn people of one place ({SEEN}), and\n\
+         judges them on people of another ({UNSEEN}). {total} steps."
+    );
+    let toolchain = steps.run("compiler for the site", &first("1 to 5 min"), || {
+        let toolchain = toolchain::ensure(source)?;
+        println!("{}", toolchain.description());
+        tools::report_wasm_opt(tools::wasm_opt()?);
+        Ok(toolchain)
+    })?;
+    steps.run("build the trainer", &first("8 min"), build_trainer)?;
+    steps.run("draw two domains", &first("1 min"), || {
+        draw(SEEN).and_then(|()| draw(UNSEEN))
+    })?;
+    steps.run("train DCAC", "2 min", || train("dcac"))?;
+    steps.run("train the baseline", "1 min", || train("baseline"))?;
+    steps.run("export both", "2 s", || {
+        files::remove(&runs().join("export"))?;
+        (MODELS.iter()).try_for_each(|(model, _)| {
+            trainer(
+                &["export", "--dtype", "f16"],
+                &[("--run", &runs().join(model)), ("--out", &exported(model))],
+            )
+        })
+    })?;
+    let table = steps.run("evaluate both on the unseen domain", "20 s", evaluate)?;
+    steps.run("build the site", &first("8 min"), || {
+        collect_site()?;
+        site::build(&toolchain, &paths::dist())
+    })?;
+
+    println!("\n{table}");
+    println!("Finished in {}.", steps.elapsed());
+    println!("  data    {}", shown(&data("")));
+    println!("  runs    {}", shown(&runs()));
+    println!("  models  {}", shown(&runs().join("export")));
+    println!("  site    {}", shown(&paths::dist()));
+    match port {
+        Some(port) => steps.run("serve the site", "as long as you like", || serve(port)),
+        None => {
+            println!("`cargo xtask serve` serves the site.");
+            Ok(())
+        }
+    }
+}
+
+/// Builds the trainer. The whole workspace is named so that its dependencies get the same
+/// features as in tests, and are compiled once for both.
+pub fn build_trainer() -> Result<()> {
+    process::run(process::cargo().args(["build", "--release", "--workspace", "--bin", "trainer"]))
+}
+
+fn draw(domain: &str) -> Result<()> {
+    let folder = data(domain);
+    let options = [
+        "--domain",
+        domain,
+        "--ids",
+        IDS,
+        "--images-per-id",
+        IMAGES_PER_ID,
+    ];
+    // Beside the data and not among them, where it would be taken for a part of the layout.
+    let record = data(&format!("{domain}.txt"));
+    if fs::read_to_string(&record).is_ok_and(|drawn| drawn == options.join(" ")) && folder.is_dir()
+    {
+        println!("{} is drawn already", shown(&folder));
+        return Ok(());
+    }
+    files::remove(&folder)?;
+    trainer(&[&["synth"], &options[..]].concat(), &[("--out", &folder)])?;
+    files::write(&record, &options.join(" "))
+}
+
+fn train(model: &str) -> Result<()> {
+    let run = runs().join(model);
+    files::remove(&run)?;
+    let (seen, unseen) = (market(SEEN), market(UNSEEN));
+    trainer(
+        &["train", "--data", &seen, "--target", &unseen],
+        &[
+            (
+                "--config",
+                &paths::root().join(format!("trainer/configs/tiny-{model}.toml")),
+            ),
+            ("--out", &run),
+        ],
+    )
+}
+
+/// Evaluates the exported models and returns a table of their figures.
+fn evaluate() -> Result<String> {
+    let mut table = format!(
+        "Trained on {SEEN}, judged on {UNSEEN} (percent)\n{:<12}{:>8}{:>8}{:>8}{:>8}\n",
+        "", "Rank-1", "Rank-5", "Rank-10", "mAP"
+    );
+    let mut chance = String::new();
+    for (model, title) in MODELS {
+        let figures = runs().join("export").join(format!("{model}.json"));
+        trainer(
+            &["evaluate", "--data", &market(UNSEEN)],
+            &[("--model", &exported(model)), ("--json", &figures)],
+        )?;
+        let report = files::read_json(&figures)?;
+        let percent = |key: &str| match report[key].as_f64() {
+            Some(share) => Ok(format!("{:8.1}", 100.0 * share)),
+            None => Err(anyhow::anyhow!(
+                "{} has no number `{key}`",
+                figures.display()
+            )),
+        };
+        table += &format!("{title:<12}");
+        for key in ["rank1", "rank5", "rank10", "map"] {
+            table += &percent(key)?;
+        }
+        table.push('\n');
+        chance = format!(
+            "{:<12}{}{:16}{}\n",
+            "chance",
+            percent("chance_rank1")?,
+            "",
+            percent("chance_map")?
+        );
+    }
+    Ok(table + &chance)
+}
+
+/// Puts the trained model and pictures of the unseen domain where site builds look for them.
+fn collect_site() -> Result<()> {
+    let site = paths::demo_site();
+    files::remove(&site)?;
+    let model = site.join("models").join(assets::DEMO);
+    files::copy_folder(&exported("dcac"), &model)?;
+    let path = model.join("manifest.json");
+    let mut manifest = files::read_json(&path)?;
+    manifest["title"] = format!("Demo: small DCAC, trained on drawn people ({SEEN})").into();
+    files::write_json(&path, &manifest)?;
+
+    let gallery = data(UNSEEN).join("bounding_box_test");
+    let samples = site.join("samples");
+    for name in sample(&assets::images(&gallery)?) {
+        files::copy(&gallery.join(name), &samples.join(name))?;
+    }
+    Ok(())
+}
+
+/// A few pictures each of the first identities, spread over each one's cameras. Names sort by
+/// identity and then camera.
+fn sample(names: &[String]) -> Vec<&String> {
+    let identity = |name: &String| name.split('_').next().map(str::to_string);
+    (names.chunk_by(|a, b| identity(a) == identity(b)))
+        // Distractors: people of no identity.
+        .filter(|group| !group[0].starts_with("0000") && !group[0].starts_with("-1"))
+        .filter(|group| group.len() >= SAMPLES_PER_ID)
+        .take(SAMPLE_IDS)
+        .flat_map(|group| {
+            (0..SAMPLES_PER_ID).map(|i| &group[i * (group.len() - 1) / (SAMPLES_PER_ID - 1)])
+        })
+        .collect()
+}
+
+fn serve(port: u16) -> Result<()> {
+    let server = match Server::start(&paths::dist(), "/", port) {
+        // The usual port may well be somebody else's; a port asked for is insisted on.
+        Err(_) if port == server::DEFAULT_PORT => Server::start(&paths::dist(), "/", 0)?,
+        started => started?,
+    };
+    println!("{} (Ctrl-C ends)", server.url());
+    server.wait();
+    Ok(())
+}
+
+/// Runs the trainer and shows the command, so that it can be typed again.
+fn trainer(arguments: &[&str], paths: &[(&str, &Path)]) -> Result<()> {
+    let program = paths::trainer();
+    ensure!(program.exists(), "{} is missing", program.display());
+    let mut command = Command::new(program);
+    command.current_dir(paths::root()).args(arguments);
+    for (option, path) in paths {
+        command.arg(option).arg(relative(path));
+    }
+    println!("$ trainer {}", process::show_arguments(&command));
+    process::run(&mut command)
+}
+
+fn data(name: &str) -> PathBuf {
+    paths::root().join("data/demo").join(name)
+}
+
+fn market(domain: &str) -> String {
+    format!("market1501={}", relative(&data(domain)).display())
+}
+
+fn runs() -> PathBuf {
+    paths::root().join("runs/demo")
+}
+
+fn exported(model: &str) -> PathBuf {
+    runs().join("export").join(model)
+}
+
+fn relative(path: &Path) -> PathBuf {
+    path.strip_prefix(paths::root())
+        .unwrap_or(path)
+        .to_path_buf()
+}
+
+fn shown(path: &Path) -> String {
+    relative(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_spread_over_identities_and_cameras() {
+        let mut names = vec!["0000_c1s1_1.jpg".to_string(); 9];
+        for identity in 3..20 {
+            for camera in 1..=5 {
+                names.push(format!("{identity:04}_c{camera}s1_000.jpg"));
+            }
+        }
+        let chosen = sample(&names);
+        assert_eq!(chosen.len(), SAMPLE_IDS * SAMPLES_PER_ID);
+        assert_eq!(chosen[0], "0003_c1s1_000.jpg");
+        assert_eq!(chosen[1], "0003_c3s1_000.jpg");
+        assert_eq!(chosen[2], "0003_c5s1_000.jpg");
+        assert_eq!(chosen[23], "0010_c5s1_000.jpg");
+    }
+}

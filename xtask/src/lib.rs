@@ -1,0 +1,15 @@
+//! The project's build script as a library, so that its tests can use the server and the paths.
+
+pub mod assets;
+pub mod browser;
+pub mod demo;
+pub mod files;
+pub mod page;
+pub mod paths;
+pub mod process;
+pub mod server;
+pub mod site;
+pub mod steps;
+pub mod toolchain;
+pub mod tools;
+pub mod verify;

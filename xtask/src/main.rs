@@ -1,0 +1,95 @@
+//! `cargo xtask`: sets up, builds, serves, demonstrates and tests the project.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use xtask::toolchain::Source;
+use xtask::{assets, browser, demo, paths, server, site, toolchain, tools, verify};
+
+/// Sets up, builds, serves, demonstrates and tests the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Where the compiler for the site comes from
+    #[arg(long, global = true, value_enum, default_value_t = Source::Auto)]
+    toolchain: Source,
+}
+
+const HELP: &str = "\
+Start here:
+  cargo xtask demo     train, evaluate and use a small model in the browser, from nothing
+  cargo xtask test     every check and test
+
+Each command installs what it needs and keeps it under target/. System packages
+(chromium for the browser test) are installed only when the command runs as root;
+otherwise it names them.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install everything that the other commands need
+    Setup,
+    /// Build the site into dist/, with the demo's model where a demo has been run
+    Web,
+    /// Serve a folder on this machine
+    Serve(ServeArgs),
+    /// Draw data, train DCAC and its baseline, evaluate, export, build the site, serve it
+    Demo(DemoArgs),
+    /// Run every check and test
+    Test,
+    /// Add the start script, models, samples and their lists to a built site (Trunk calls this)
+    #[command(hide = true)]
+    Assets(AssetArgs),
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// Folder to serve
+    #[arg(long, default_value = "dist")]
+    dir: PathBuf,
+    /// Port; 0 takes a free one
+    #[arg(long, default_value_t = server::DEFAULT_PORT)]
+    port: u16,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Stop once the site is built
+    #[arg(long)]
+    no_serve: bool,
+    /// Port of the served site; 0 takes a free one
+    #[arg(long, default_value_t = server::DEFAULT_PORT)]
+    port: u16,
+}
+
+#[derive(Args)]
+struct AssetArgs {
+    /// The built site; Trunk's staging folder when Trunk is the caller, else dist
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Setup => {
+            let toolchain = toolchain::ensure(cli.toolchain)?;
+            println!("compiler for the site: {}", toolchain.description());
+            tools::report_wasm_opt(tools::wasm_opt()?);
+            let browser = browser::ensure()?;
+            println!("browser: {}", browser.chromium.display());
+            println!("its driver: {}", browser.chromedriver.display());
+            Ok(())
+        }
+        Command::Web => site::build(&toolchain::ensure(cli.toolchain)?, &paths::dist()),
+        Command::Serve(args) => server::serve_forever(&args.dir, args.port),
+        Command::Demo(args) => demo::run(cli.toolchain, (!args.no_serve).then_some(args.port)),
+        Command::Test => verify::run(cli.toolchain),
+        Command::Assets(args) => {
+            let staging = || std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);
+            assets::add(&args.dir.or_else(staging).unwrap_or_else(paths::dist))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Every check and test, in one order, with one summary.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::process::{self, KeptError};
+use crate::steps::Elapsed;
+use crate::toolchain::{self, Source, Toolchain};
+use crate::{browser, demo, paths, site};
+
+/// All of the workspace, always: a smaller selection would give the dependencies other
+/// features, and compile them once more.
+const WORKSPACE: [&str; 2] = ["--release", "--workspace"];
+
+struct Outcome {
+    name: &'static str,
+    result: Result<Vec<String>, KeptError>,
+    time: Duration,
+}
+
+/// Runs everything; an error if anything failed.
+pub fn run(source: Source) -> Result<()> {
+    let started = Instant::now();
+    let mut outcomes = Vec::new();
+    let mut step = |name: &'static str, run: &mut dyn FnMut() -> Result<Vec<String>, KeptError>| {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let result = run();
+        if let Err(failed) = &result {
+            println!("{name}: {:#}", failed.error);
+        }
+        let passed = result.is_ok();
+        outcomes.push(Outcome {
+            name,
+            result,
+            time: started.elapsed(),
+        });
+        passed
+    };
+
+    let mut toolchain: Option<Toolchain> = None;
+    step("format", &mut || {
+        check(process::cargo().args(["fmt", "--all", "--check"]))
+    });
+    step("set up", &mut || {
+        let found = plain(toolchain::ensure(source))?;
+        toolchain = Some(found);
+        plain(browser::ensure())?;
+        Ok(Vec::new())
+    });
+    step("clippy", &mut || {
+        let mut cargo = process::cargo();
+        cargo.arg("clippy").args(WORKSPACE).arg("--all-targets");
+        check(cargo.args(["--", "-D", "warnings"]))
+    });
+    step("documentation", &mut || {
+        let mut cargo = process::cargo();
+        cargo.arg("doc").args(WORKSPACE).arg("--no-deps");
+        check(cargo.env("RUSTDOCFLAGS", "-D warnings"))
+    });
+    step("build the trainer", &mut || {
+        plain(demo::build_trainer()).map(|()| Vec::new())
+    });
+    step("tests", &mut || check(&mut tests()));
+    step("documentation tests", &mut || {
+        check(process::cargo().arg("test").args(WORKSPACE).arg("--doc"))
+    });
+    if let Some(toolchain) = &toolchain {
+        step("clippy of the site", &mut || {
+            check(site::cargo(toolchain, "clippy").args(["--", "-D", "warnings"]))
+        });
+        let built = step("build the site", &mut || {
+            plain(site::build(toolchain, &paths::dist())).map(|()| Vec::new())
+        });
+        if built {
+            step("browser tests", &mut || {
+                let mut cargo = process::cargo();
+                cargo
+                    .arg("test")
+                    .args(WORKSPACE)
+                    .args(["--test", "browser"]);
+                // One browser at a time: WebGPU in software takes every core.
+                check(cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1"]))
+            });
+        }
+    }
+    report(&outcomes, started.elapsed())
+}
+
+/// All tests but those of the browser, which are marked as ignored.
+fn tests() -> Command {
+    let mut cargo = process::cargo();
+    if which::which("cargo-nextest").is_ok() {
+        cargo.args(["nextest", "run"]);
+    } else {
+        cargo.args(["test", "--all-targets"]);
+    }
+    cargo.args(WORKSPACE);
+    cargo
+}
+
+/// Runs a command and keeps the lines in which test runners sum up.
+fn check(command: &mut Command) -> Result<Vec<String>, KeptError> {
+    process::run_keeping(command, |line| {
+        line.trim_start().starts_with("Summary [") || line.starts_with("test result: ")
+    })
+}
+
+fn plain<T>(result: Result<T>) -> Result<T, KeptError> {
+    result.map_err(|error| KeptError {
+        error,
+        kept: Vec::new(),
+    })
+}
+
+fn report(outcomes: &[Outcome], time: Duration) -> Result<()> {
+    println!("\n=== summary");
+    let mut failed = Vec::new();
+    for outcome in outcomes {
+        let (word, lines) = match &outcome.result {
+            Ok(lines) => ("ok", lines),
+            Err(error) => {
+                failed.push(outcome.name);
+                ("FAILED", &error.kept)
+            }
+        };
+        println!("{word:<7} {:<22} {}", outcome.name, Elapsed(outcome.time));
+        for line in lines {
+            println!("          {line}");
+        }
+    }
+    println!("        {:<22} {}", "all", Elapsed(time));
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
