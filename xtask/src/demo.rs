@@ -14,9 +14,9 @@ use crate::{assets, files, paths, process, site, tools};
 /// Domain that both models are trained on.
 const SEEN: &str = "plaza";
 /// Domain that they are judged on and have never seen.
-const UNSEEN: &str = "campus";
-const IDS: &str = "120";
-const IMAGES_PER_ID: &str = "16";
+const UNSEEN: &str = "mall";
+const IDS: &str = "160";
+const IMAGES_PER_ID: &str = "12";
 /// The sample gallery of the site.
 const SAMPLE_IDS: usize = 8;
 const SAMPLES_PER_ID: usize = 3;
@@ -43,8 +43,8 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     steps.run("draw two domains", &first("1 min"), || {
         draw(SEEN).and_then(|()| draw(UNSEEN))
     })?;
-    steps.run("train DCAC", "2 min", || train("dcac"))?;
-    steps.run("train the baseline", "1 min", || train("baseline"))?;
+    steps.run("train DCAC", "3 min", || train("dcac"))?;
+    steps.run("train the baseline", "2 min", || train("baseline"))?;
     steps.run("export both", "2 s", || {
         files::remove(&runs().join("export"))?;
         (MODELS.iter()).try_for_each(|(model, _)| {

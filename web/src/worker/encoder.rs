@@ -11,7 +11,7 @@ use dcac_model::weights::WeightsError;
 /// A loaded encoder; the only place that names a backend.
 pub enum Encoder {
     /// burn-flex, with SIMD.
-    Cpu(ReidEncoder<Flex>),
+    Cpu(Box<ReidEncoder<Flex>>),
     /// burn-wgpu.
     Gpu(Box<ReidEncoder<WebGpu>>),
 }
@@ -19,14 +19,16 @@ pub enum Encoder {
 impl Encoder {
     /// Loads on the CPU.
     pub fn on_cpu(config: &EncoderConfig, weights: Vec<u8>) -> Result<Self, WeightsError> {
-        ReidEncoder::load(config, weights, &Default::default()).map(Self::Cpu)
+        let encoder = ReidEncoder::load(config, weights, &Default::default())?;
+        Ok(Self::Cpu(Box::new(encoder)))
     }
 
     /// Loads on the GPU. There must be an adapter.
     pub async fn on_gpu(config: &EncoderConfig, weights: Vec<u8>) -> Result<Self, WeightsError> {
         let device = Default::default();
         wgpu::init_setup_async::<graphics::WebGpu>(&device, Default::default()).await;
-        ReidEncoder::load(config, weights, &device).map(|encoder| Self::Gpu(Box::new(encoder)))
+        let encoder = ReidEncoder::load(config, weights, &device)?;
+        Ok(Self::Gpu(Box::new(encoder)))
     }
 
     /// L2-normalised embeddings, row-major, of `[count, 3, height, width]` numbers.
