@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
 /// A quiet Chromium that reaches for nothing but the page, with a software WebGPU adapter.
@@ -46,6 +47,8 @@ where
 /// A running chromedriver.
 struct DriverServer {
     child: Child,
+    /// The browser's profile and whatever else it leaves lying.
+    _leavings: TempDir,
     chromium: String,
     url: String,
 }
@@ -54,7 +57,9 @@ impl DriverServer {
     fn start() -> Result<Self> {
         let browser = xtask::browser::find()
             .context("chromium or chromedriver is missing; install them: cargo xtask setup")?;
+        let leavings = tempfile::tempdir()?;
         let child = Command::new(&browser.chromedriver)
+            .env("TMPDIR", leavings.path())
             // The system picks a free port.
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -63,6 +68,7 @@ impl DriverServer {
             .with_context(|| format!("cannot start {}", browser.chromedriver.display()))?;
         let mut server = Self {
             child,
+            _leavings: leavings,
             chromium: browser.chromium.display().to_string(),
             url: String::new(),
         };

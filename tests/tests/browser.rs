@@ -145,6 +145,8 @@ async fn real_crops_rank_like_the_trainer() -> Result<()> {
         return Ok(());
     }
     let served = Served::start()?;
+    // The driver takes no path with `..` in it.
+    let data = data.canonicalize()?;
     let gallery = data.join("bounding_box_test");
     for query in pictures(&data.join("query"), 30, 2)? {
         served

@@ -81,7 +81,7 @@ fn synth_help() -> String {
 /// Where the numbers are computed.
 #[derive(Args)]
 pub struct DeviceArgs {
-    /// cpu, wgpu or cuda[:N]; the last two need a build with that cargo feature
+    /// cpu, wgpu, cuda or cuda:N; all but the first need a build with that cargo feature
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
 }

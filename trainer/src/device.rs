@@ -46,27 +46,19 @@ pub trait Job {
 /// Runs a job on the chosen device.
 pub fn dispatch<J: Job>(choice: DeviceChoice, job: J) -> Result<J::Output> {
     match choice {
-        DeviceChoice::Cpu => cpu(job),
+        DeviceChoice::Cpu => {
+            job.run::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default())
+        }
         DeviceChoice::Wgpu => wgpu(job),
         DeviceChoice::Cuda(index) => cuda(job, index),
     }
 }
 
-#[cfg(not(all(feature = "flex", feature = "wgpu", feature = "cuda")))]
+#[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 fn missing<T>(device: &str, feature: &str) -> Result<T> {
     anyhow::bail!(
         "--device {device} is not part of this program; build it with `cargo build --release -p trainer --features {feature}`"
     )
-}
-
-#[cfg(feature = "flex")]
-fn cpu<J: Job>(job: J) -> Result<J::Output> {
-    job.run::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default())
-}
-
-#[cfg(not(feature = "flex"))]
-fn cpu<J: Job>(_: J) -> Result<J::Output> {
-    missing("cpu", "flex")
 }
 
 #[cfg(feature = "wgpu")]

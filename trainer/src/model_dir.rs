@@ -22,9 +22,12 @@ pub const MANIFEST: &str = "manifest.json";
 /// Images per forward at inference.
 const BATCH: usize = 32;
 
+/// Normalised pixels of a number of images to their embeddings, both row-major.
+type Forward = dyn Fn(Vec<f32>, usize) -> Result<Vec<f32>>;
+
 /// Anything that turns image files into embeddings, whatever its backend.
 pub struct Embedder {
-    forward: Box<dyn Fn(Vec<f32>, usize) -> Result<Vec<f32>>>,
+    forward: Box<Forward>,
     preprocess: Preprocess,
     /// Width of an embedding.
     pub width: usize,
