@@ -57,7 +57,7 @@ pub fn dispatch<J: Job>(choice: DeviceChoice, job: J) -> Result<J::Output> {
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 fn missing<T>(device: &str, feature: &str) -> Result<T> {
     anyhow::bail!(
-        "--device {device} is not part of this program; build it with `cargo build --release -p trainer --features {feature}`"
+        "--device {device} is not part of this program; build it with `cargo build --release --bin trainer --features trainer/{feature}`"
     )
 }
 

@@ -10,7 +10,7 @@ use crate::toolchain::{TARGET, Toolchain};
 use crate::{assets, files, page, paths, process, tools};
 
 const PACKAGE: &str = "dcac-web";
-const PROFILE: &str = "web";
+const PROFILE: &str = "release";
 
 /// Builds the site into `dist`, replacing what is there.
 pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
@@ -32,7 +32,7 @@ pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
 pub fn cargo(toolchain: &Toolchain, subcommand: &str) -> std::process::Command {
     let mut command = toolchain.cargo();
     command
-        .args([subcommand, "--profile", PROFILE, "--target", TARGET])
+        .args([subcommand, "--release", "--target", TARGET])
         .args(["--package", PACKAGE])
         // They would replace the flags that .cargo/config.toml gives this target.
         .env_remove("RUSTFLAGS")
