@@ -157,7 +157,7 @@ fn models_that_do_not_fit_their_configuration() {
     let at = prepare();
     let weights = fs::read(at.path("f16/model.safetensors")).expect("weights");
     let config = fs::read_to_string(at.path("f16/config.json")).expect("a configuration");
-    let deeper = config.replace("\"depth\": 4", "\"depth\": 5");
+    let deeper = config.replace("\"depth\": 3", "\"depth\": 5");
     assert_ne!(config, deeper);
     for (name, weights, config) in [
         ("deeper", &weights[..], &deeper),

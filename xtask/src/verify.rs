@@ -93,9 +93,9 @@ pub fn run(source: Source) -> Result<()> {
 fn tests() -> Command {
     let mut cargo = process::cargo();
     if which::which("cargo-nextest").is_ok() {
-        cargo.args(["nextest", "run"]);
+        cargo.args(["nextest", "run", "--no-fail-fast"]);
     } else {
-        cargo.args(["test", "--all-targets"]);
+        cargo.args(["test", "--all-targets", "--no-fail-fast"]);
     }
     cargo.args(WORKSPACE);
     cargo
