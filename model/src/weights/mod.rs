@@ -75,8 +75,12 @@ pub fn save<B: Backend, M: Module<B>>(
         Precision::F16 => DType::F16,
         Precision::F32 => DType::F32,
     });
-    let store =
-        SafetensorsStore::from_bytes(None).with_to_adapter(BurnToPyTorchAdapter.chain(cast));
+    // transformers asks for this entry; a second one would make the bytes differ from
+    // run to run, as the header is written in a hash map's order.
+    let store = SafetensorsStore::from_bytes(None)
+        .clear_metadata()
+        .metadata("format", "pt")
+        .with_to_adapter(BurnToPyTorchAdapter.chain(cast));
     let mut store = rename(store, renames);
     store.collect_from(module).map_err(format_error)?;
     store.get_bytes().map_err(format_error)
