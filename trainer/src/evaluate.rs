@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use dcac_model::retrieval::{Label, evaluate};
+use dcac_model::retrieval::{Label, Metrics, evaluate};
 use serde::Serialize;
 
 use crate::data::{Crop, NamedData, Split};
@@ -24,20 +24,9 @@ pub struct Report {
     pub rank5: f64,
     /// Share with a right answer among the first 10.
     pub rank10: f64,
-    /// Mean average precision.
-    pub map: f64,
-    /// Mean inverse negative penalty.
-    pub minp: f64,
-    /// Queries that the figures are means of.
-    pub queries: usize,
-    /// Queries without a match from another camera, left out.
-    pub skipped: usize,
-    /// Gallery images.
-    pub gallery: usize,
-    /// Rank-1 of a random order.
-    pub chance_rank1: f64,
-    /// mAP of a random order.
-    pub chance_map: f64,
+    /// Everything else.
+    #[serde(flatten)]
+    pub metrics: Metrics,
 }
 
 /// `trainer evaluate`.
@@ -88,13 +77,7 @@ fn report(
         rank1: metrics.rank(1),
         rank5: metrics.rank(5),
         rank10: metrics.rank(10),
-        map: metrics.map,
-        minp: metrics.minp,
-        queries: metrics.queries,
-        skipped: metrics.skipped,
-        gallery: metrics.gallery,
-        chance_rank1: metrics.chance_rank1,
-        chance_map: metrics.chance_map,
+        metrics,
     })
 }
 
@@ -102,7 +85,8 @@ impl Report {
     /// The figures in percent, for people.
     pub fn table(&self) -> String {
         let percent = |share: f64| format!("{:6.1}", 100.0 * share);
-        let skipped = match self.skipped {
+        let metrics = &self.metrics;
+        let skipped = match metrics.skipped {
             0 => String::new(),
             skipped => format!(" ({skipped} without a match from another camera left out)"),
         };
@@ -110,15 +94,15 @@ impl Report {
             "{}\n{} queries{skipped}, {} gallery images\n\
              Rank-1 {}   (chance {})\nRank-5 {}\nRank-10{}\nmAP    {}   (chance {})\nmINP   {}\n",
             self.folder,
-            self.queries,
-            self.gallery,
+            metrics.queries,
+            metrics.gallery,
             percent(self.rank1),
-            percent(self.chance_rank1).trim(),
+            percent(metrics.chance_rank1).trim(),
             percent(self.rank5),
             percent(self.rank10),
-            percent(self.map),
-            percent(self.chance_map).trim(),
-            percent(self.minp),
+            percent(metrics.map),
+            percent(metrics.chance_map).trim(),
+            percent(metrics.minp),
         )
     }
 }

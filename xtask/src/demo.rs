@@ -39,11 +39,11 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         tools::report_wasm_opt(tools::wasm_opt()?);
         Ok(toolchain)
     })?;
-    steps.run("build the trainer", &first("8 min"), build_trainer)?;
-    steps.run("draw two domains", &first("1 min"), || {
+    steps.run("build the trainer", &first("4 min"), build_trainer)?;
+    steps.run("draw two domains", &first("10 s"), || {
         draw(SEEN).and_then(|()| draw(UNSEEN))
     })?;
-    steps.run("train DCAC", "3 min", || train("dcac"))?;
+    steps.run("train DCAC", "4 min", || train("dcac"))?;
     steps.run("train the baseline", "2 min", || train("baseline"))?;
     steps.run("export both", "2 s", || {
         files::remove(&runs().join("export"))?;
@@ -54,8 +54,8 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
             )
         })
     })?;
-    let table = steps.run("evaluate both on the unseen domain", "20 s", evaluate)?;
-    steps.run("build the site", &first("8 min"), || {
+    let table = steps.run("evaluate both on the unseen domain", "2 s", evaluate)?;
+    steps.run("build the site", &first("6 min"), || {
         collect_site()?;
         site::build(&toolchain, &paths::dist())
     })?;

@@ -1,9 +1,9 @@
 //! The pictures to search, and the answer.
 
 use leptos::prelude::*;
-use web_sys::HtmlInputElement;
 
-use super::drop_zone::{DropZone, pictures};
+use super::drop_zone::DropZone;
+use super::file_button::FileButton;
 use super::tile::{Hit, Tile, Verdict};
 use crate::picture::Picture;
 use crate::state::{Phase, Ranking, State};
@@ -19,12 +19,6 @@ pub fn Gallery(
     shipped: RwSignal<Result<Vec<Picture>, String>>,
 ) -> impl IntoView {
     let take = Callback::new(move |files| state.add_to_gallery(files));
-    let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
-        let input = event.target();
-        take.run(pictures(input.files()));
-        // The same files can be chosen again.
-        input.set_value("");
-    };
     let phase = move || match state.phase.get() {
         Phase::Idle => "idle",
         Phase::Working(..) => "working",
@@ -47,15 +41,7 @@ pub fn Gallery(
                 <h2>"Gallery"</h2>
                 <p class="muted summary">{move || summary(state)}</p>
                 <div class="actions">
-                    <input
-                        class="file"
-                        id="gallery-input"
-                        type="file"
-                        multiple
-                        accept="image/jpeg,image/png"
-                        on:change:target=chosen
-                    />
-                    <label class="button" for="gallery-input">"Add pictures"</label>
+                    <FileButton id="gallery-input" text="Add pictures" multiple=true on_files=take />
                     <button
                         class="button"
                         type="button"

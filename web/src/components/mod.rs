@@ -3,6 +3,7 @@
 mod about;
 mod banner;
 mod drop_zone;
+mod file_button;
 mod gallery;
 mod query;
 mod status;

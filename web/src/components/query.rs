@@ -1,9 +1,9 @@
 //! The picture to look for.
 
 use leptos::prelude::*;
-use web_sys::HtmlInputElement;
 
-use super::drop_zone::{DropZone, pictures};
+use super::drop_zone::DropZone;
+use super::file_button::FileButton;
 use super::status::Status;
 use crate::picture::Picture;
 use crate::state::State;
@@ -18,12 +18,6 @@ pub fn Query(state: State) -> impl IntoView {
         }
         files.for_each(|unused| unused.release());
     });
-    let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
-        let input = event.target();
-        take.run(pictures(input.files()));
-        // The same file can be chosen again.
-        input.set_value("");
-    };
     let picture = move || {
         state.query.get().map(|picture| {
             let about = picture.tag.map(|tag| {
@@ -54,14 +48,7 @@ pub fn Query(state: State) -> impl IntoView {
             <h2>"Query"</h2>
             <div class="subject">{move || picture().unwrap_or_else(empty)}</div>
             <div class="actions">
-                <input
-                    class="file"
-                    id="query-input"
-                    type="file"
-                    accept="image/jpeg,image/png"
-                    on:change:target=chosen
-                />
-                <label class="button" for="query-input">"Choose a picture"</label>
+                <FileButton id="query-input" text="Choose a picture" multiple=false on_files=take />
                 <button
                     class="button primary"
                     id="run"

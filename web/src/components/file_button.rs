@@ -1,0 +1,40 @@
+//! A button that asks for files.
+
+use leptos::prelude::*;
+use web_sys::HtmlInputElement;
+
+use super::drop_zone::pictures;
+use crate::picture::Picture;
+
+/// The browser's file picker behind a button of the page's own look.
+#[component]
+pub fn FileButton(
+    /// Id of the input.
+    id: &'static str,
+    /// Text of the button.
+    text: &'static str,
+    /// Whether several files can be chosen at once.
+    multiple: bool,
+    /// Takes what was chosen.
+    on_files: Callback<Vec<Picture>>,
+) -> impl IntoView {
+    let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
+        let input = event.target();
+        on_files.run(pictures(input.files()));
+        // The same files can be chosen again.
+        input.set_value("");
+    };
+    view! {
+        <input
+            class="file"
+            id=id
+            type="file"
+            multiple=multiple
+            accept="image/jpeg,image/png"
+            on:change:target=chosen
+        />
+        <label class="button" for=id>
+            {text}
+        </label>
+    }
+}
