@@ -9,7 +9,7 @@ use burn::prelude::*;
 use common::{Cpu, Train, batch, tiny};
 use dcac_model::condition::Scheme;
 use dcac_model::dcac::{Dcac, DcacConfig};
-use dcac_model::diffusion::{FineTune, NoiseSchedule, Unet};
+use dcac_model::diffusion::{Adapters, FineTune, NoiseSchedule, Unet};
 use std::collections::BTreeMap;
 
 const IDENTITIES: usize = 6;
@@ -184,7 +184,12 @@ fn lora_starts_as_the_identity_and_merges() {
     let device = Default::default();
     let config = tiny(FineTune::Lora, Scheme::Correlation).diffusion.unwrap();
     <Cpu as Backend>::seed(&device, 3);
-    let adapted = Unet::<Cpu>::new(&config.unet, 4, true, &device);
+    let adapters = Adapters {
+        attention: 4,
+        output: 4,
+        bias: false,
+    };
+    let adapted = Unet::<Cpu>::new(&config.unet, adapters, &device);
     // The same weights without adapters.
     let bytes =
         dcac_model::weights::save(&adapted, dcac_model::weights::Precision::F32, &[]).unwrap();
@@ -195,7 +200,7 @@ fn lora_starts_as_the_identity_and_merges() {
         .collect();
     assert!(plain.len() < tensors.len());
     let bytes = safetensors::serialize(plain, None).unwrap();
-    let plain = Unet::<Cpu>::new(&config.unet, 0, false, &device);
+    let plain = Unet::<Cpu>::new(&config.unet, Adapters::default(), &device);
     let plain = dcac_model::weights::load(plain, bytes, &[]).unwrap();
 
     let side = config.latent_side();

@@ -12,7 +12,9 @@ use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::prelude::*;
 use common::{Cpu, Train};
 use dcac_model::clip::{VisionTransformer, VitConfig, resize_positions};
-use dcac_model::diffusion::{LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder};
+use dcac_model::diffusion::{
+    Adapters, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
+};
 use dcac_model::loss::{
     MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, identity_loss,
 };
@@ -151,7 +153,7 @@ fn unet() {
         context: 24,
         groups: 4,
     };
-    let unet = Unet::<Cpu>::new(&config, 0, false, &Default::default());
+    let unet = Unet::<Cpu>::new(&config, Adapters::default(), &Default::default());
     let unet = weights::load(unet, golden.weights(prefixed), &DIFFUSERS).unwrap();
     let timesteps = golden.indices("timestep");
     for tokens in [1, 5] {

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::data::NamedData;
 use crate::device::DeviceChoice;
 use crate::files;
+use crate::import::{self, Kind};
 use crate::{evaluate, export, extract, info, rank, synth, train};
 use dcac_model::weights::Precision;
 
@@ -43,6 +44,8 @@ enum Command {
     Extract(ExtractArgs),
     /// Write a trained encoder as a model folder
     Export(ExportArgs),
+    /// Turn CLIP, Stable Diffusion or an official DCAC checkpoint into this program's files
+    Import(ImportArgs),
     /// Print parameters and operations of a configuration
     Info(InfoArgs),
 }
@@ -181,6 +184,25 @@ fn precision(text: &str) -> Result<Precision, String> {
 }
 
 #[derive(Args)]
+struct ImportArgs {
+    /// What the weights are of
+    #[arg(long)]
+    kind: Kind,
+    /// File or folder to read; nothing in it is ever executed
+    #[arg(long)]
+    from: PathBuf,
+    /// Folder to create
+    #[arg(long)]
+    out: PathBuf,
+    /// TOML file with the model's sizes; CLIP ViT-B/16 and Stable Diffusion v1.5 unless given
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// f16 or f32
+    #[arg(long, default_value = "f32", value_parser = precision)]
+    dtype: Precision,
+}
+
+#[derive(Args)]
 struct InfoArgs {
     /// TOML file
     #[arg(long)]
@@ -227,6 +249,13 @@ impl Cli {
                 extract::run(&args.model, &args.images, &args.out, args.device.device)
             }
             Command::Export(args) => export::run(&args.run, &args.out, args.dtype),
+            Command::Import(args) => import::run(&import::ImportRequest {
+                kind: args.kind,
+                from: args.from,
+                out: args.out,
+                config: args.config,
+                precision: args.dtype,
+            }),
             Command::Info(args) => info::run(
                 &args.config,
                 &args.set,

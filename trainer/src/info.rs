@@ -93,7 +93,7 @@ fn measure(config: &RunConfig, identities: usize) -> Info {
     ];
     if let Some(diffusion) = &model.diffusion {
         let side = diffusion.latent_side();
-        let rank = diffusion.lora_rank();
+        let rank = diffusion.adapters().attention;
         let vae = VaeEncoder::<Shapes>::new(&diffusion.vae, &device);
         let prompts = count("guidance.condition.");
         let combination = 2 * (identities * diffusion.unet.context) as u64;

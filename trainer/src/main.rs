@@ -8,6 +8,7 @@ mod evaluate;
 mod export;
 mod extract;
 mod files;
+mod import;
 mod info;
 mod model_dir;
 mod random;

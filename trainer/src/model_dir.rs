@@ -7,17 +7,45 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::image::Preprocess;
 use dcac_model::reid::{EncoderConfig, ReidEncoder};
+use dcac_model::weights::Precision;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::data::plain;
 use crate::device::{DeviceChoice, Job, dispatch};
 use crate::files;
 
 /// The weights' file.
-pub const WEIGHTS: &str = "model.safetensors";
+const WEIGHTS: &str = "model.safetensors";
 /// The architecture's file.
-pub const CONFIG: &str = "config.json";
+const CONFIG: &str = "config.json";
 /// The site's file.
-pub const MANIFEST: &str = "manifest.json";
+const MANIFEST: &str = "manifest.json";
+
+/// Writes an encoder into a folder that exists. Returns the bytes of its weights.
+pub fn write<B: Backend>(
+    folder: &Path,
+    encoder: &ReidEncoder<B>,
+    config: &EncoderConfig,
+    precision: Precision,
+    metrics: &Value,
+    provenance: &Value,
+) -> Result<usize> {
+    let weights = encoder.save(precision)?;
+    let digest: String = (Sha256::digest(&weights).iter())
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let manifest = json!({
+        "files": { WEIGHTS: { "bytes": weights.len(), "sha256": digest } },
+        "dtype": precision,
+        "metrics": metrics,
+        "provenance": provenance,
+    });
+    files::write(&folder.join(WEIGHTS), &weights)?;
+    files::write_json(&folder.join(CONFIG), config)?;
+    files::write_json(&folder.join(MANIFEST), &manifest)?;
+    Ok(weights.len())
+}
 
 /// Images per forward at inference.
 const BATCH: usize = 32;

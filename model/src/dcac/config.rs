@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clip::VitConfigError;
 use crate::condition::ConditionConfig;
-use crate::diffusion::{DiffusionConfigError, FineTune, UnetConfig, VaeConfig};
+use crate::diffusion::{Adapters, DiffusionConfigError, FineTune, UnetConfig, VaeConfig};
 use crate::loss::MemoryUpdate;
 use crate::reid::EncoderConfig;
 
@@ -65,6 +65,9 @@ pub struct DiffusionConfig {
     /// Adapt the feed-forward's output layer too: the paper's text would, the
     /// published numbers do not.
     pub adapt_output: bool,
+    /// Give the attention's query, key and value projections biases, which Stable
+    /// Diffusion does not have: random and frozen in the authors' implementation.
+    pub attention_bias: bool,
     /// lambda, the weight of the denoising loss.
     pub lambda: f64,
     /// The condition.
@@ -207,12 +210,17 @@ impl DiffusionConfig {
         self.image / self.vae.downsampling()
     }
 
-    /// Rank of the adapters that the U-Net carries, 0 if it has none.
-    pub fn lora_rank(&self) -> usize {
-        if self.fine_tune.uses_lora() {
+    /// What the U-Net's projections carry beside Stable Diffusion's weights.
+    pub fn adapters(&self) -> Adapters {
+        let rank = if self.fine_tune.uses_lora() {
             self.rank
         } else {
             0
+        };
+        Adapters {
+            attention: rank,
+            output: if self.adapt_output { rank } else { 0 },
+            bias: self.attention_bias,
         }
     }
 }

@@ -79,12 +79,7 @@ impl<B: Backend> Dcac<B> {
                     diffusion.unet.context,
                     device,
                 ),
-                unet: Unet::new(
-                    &diffusion.unet,
-                    diffusion.lora_rank(),
-                    diffusion.adapt_output,
-                    device,
-                ),
+                unet: Unet::new(&diffusion.unet, diffusion.adapters(), device),
             }),
         };
         set_trainable(model, |path| config.trains(path))

@@ -12,7 +12,7 @@ mod vae;
 pub use fine_tune::FineTune;
 pub use lora::LoraLinear;
 pub use schedule::NoiseSchedule;
-pub use unet::{Unet, UnetConfig};
+pub use unet::{Adapters, Unet, UnetConfig};
 pub use vae::{Moments, VaeConfig, VaeEncoder};
 
 /// Sizes that no diffusion model can be built from.

@@ -5,6 +5,10 @@
 //! under `neck.`.
 
 mod adapter;
+#[cfg(feature = "training")]
+mod layout;
+#[cfg(feature = "training")]
+mod tensors;
 
 use std::collections::BTreeSet;
 
@@ -12,11 +16,16 @@ use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::DType;
 use burn_store::{
-    BurnToPyTorchAdapter, ModuleAdapter, ModuleStore, PyTorchToBurnAdapter, SafetensorsStore,
+    ApplyResult, BurnToPyTorchAdapter, ModuleAdapter, ModuleStore, PyTorchToBurnAdapter,
+    SafetensorsStore,
 };
 
 use crate::clip::VitConfigError;
 use adapter::CastFloats;
+#[cfg(feature = "training")]
+pub use layout::{Layout, Place, unet_to_diffusers, vae_to_diffusers};
+#[cfg(feature = "training")]
+pub use tensors::{Values, assign, shapes};
 
 /// Number format of stored weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -99,6 +108,19 @@ pub fn load<B: Backend, M: Module<B>>(
         .allow_partial(true);
     let mut store = rename(store, renames);
     let result = store.apply_to(&mut module).map_err(format_error)?;
+    let unexpected = left_over(&result);
+    if result.missing.is_empty() && unexpected.is_empty() && result.errors.is_empty() {
+        return Ok(module);
+    }
+    Err(WeightsError::Mismatch {
+        missing: result.missing.into_iter().map(|(path, _)| path).collect(),
+        unexpected,
+        wrong: result.errors.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// Tensors that were given and fit nowhere.
+fn left_over(result: &ApplyResult) -> Vec<String> {
     // A norm's `weight` and `bias` are burn's `gamma` and `beta`: a file's tensor that
     // was applied under that name is not left over.
     let applied: BTreeSet<&str> = result.applied.iter().map(String::as_str).collect();
@@ -108,18 +130,10 @@ pub fn load<B: Backend, M: Module<B>>(
             .filter_map(|(theirs, ours)| Some(format!("{}{ours}", name.strip_suffix(theirs)?)))
             .any(|ours| applied.contains(ours.as_str()))
     };
-    let unexpected: Vec<String> = (result.unused.iter())
+    (result.unused.iter())
         .filter(|name| !used(name))
         .cloned()
-        .collect();
-    if result.missing.is_empty() && unexpected.is_empty() && result.errors.is_empty() {
-        return Ok(module);
-    }
-    Err(WeightsError::Mismatch {
-        missing: result.missing.into_iter().map(|(path, _)| path).collect(),
-        unexpected,
-        wrong: result.errors.iter().map(ToString::to_string).collect(),
-    })
+        .collect()
 }
 
 fn rename(store: SafetensorsStore, renames: Renames) -> SafetensorsStore {

@@ -52,6 +52,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
             fine_tune,
             rank: 2,
             adapt_output: false,
+            attention_bias: false,
             lambda: 1.0,
             condition: ConditionConfig {
                 scheme,

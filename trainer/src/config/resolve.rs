@@ -10,6 +10,7 @@ use dcac_model::reid::EncoderConfig;
 use serde::{Deserialize, Serialize};
 
 use super::{OptimConfig, RunConfig, SamplerConfig};
+use crate::import::WeightsConfig;
 
 /// A configuration file. A `preset` names sizes; keys beside it replace its own.
 #[derive(Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub(super) struct RawConfig {
     sampler: SamplerConfig,
     #[serde(default)]
     augment: Augmentation,
+    #[serde(default)]
+    weights: WeightsConfig,
 }
 
 fn paper_seed() -> u64 {
@@ -56,6 +59,8 @@ struct RawDiffusion {
     rank: usize,
     #[serde(default)]
     adapt_output: bool,
+    #[serde(default)]
+    attention_bias: bool,
     #[serde(default = "one")]
     lambda: f64,
     #[serde(default)]
@@ -106,6 +111,7 @@ impl RawConfig {
             optim: self.optim,
             sampler: self.sampler,
             augment: self.augment,
+            weights: self.weights,
         })
     }
 }
@@ -132,6 +138,7 @@ impl RawDiffusion {
             fine_tune: self.fine_tune,
             rank: self.rank,
             adapt_output: self.adapt_output,
+            attention_bias: self.attention_bias,
             lambda: self.lambda,
             condition: self.condition,
         })
@@ -154,6 +161,7 @@ impl From<RunConfig> for RawConfig {
                 fine_tune: diffusion.fine_tune,
                 rank: diffusion.rank,
                 adapt_output: diffusion.adapt_output,
+                attention_bias: diffusion.attention_bias,
                 lambda: diffusion.lambda,
                 condition: diffusion.condition,
                 vae: Some(diffusion.vae),
@@ -163,6 +171,7 @@ impl From<RunConfig> for RawConfig {
             optim: config.optim,
             sampler: config.sampler,
             augment: config.augment,
+            weights: config.weights,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::overrides;
 use super::resolve::RawConfig;
 use crate::files;
+use crate::import::WeightsConfig;
 
 /// A run, fully resolved: no presets, every key set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +25,8 @@ pub struct RunConfig {
     pub sampler: SamplerConfig,
     /// Augmentation of the re-ID view.
     pub augment: Augmentation,
+    /// Published weights to begin with.
+    pub weights: WeightsConfig,
 }
 
 /// Adam, its rates and the run's length. Defaults are the paper's.
@@ -93,11 +96,23 @@ impl Default for SamplerConfig {
 impl RunConfig {
     /// Reads a file, applies `KEY=VALUE` overrides, fills presets in and checks.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
-        let describe = || format!("configuration {}", path.display());
-        let mut table: toml::Table = files::read_text(path)?.parse().with_context(describe)?;
+        let name = format!("configuration {}", path.display());
+        let mut table: toml::Table = files::read_text(path)?
+            .parse()
+            .with_context(|| name.clone())?;
         for set in sets {
             overrides::apply(&mut table, set)?;
         }
+        Self::from_table(table, &name)
+    }
+
+    /// The configuration of a text; errors call it `name`.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        Self::from_table(text.parse().with_context(|| name.to_string())?, name)
+    }
+
+    fn from_table(table: toml::Table, name: &str) -> Result<Self> {
+        let describe = || name.to_string();
         let raw: RawConfig = table.try_into().with_context(describe)?;
         let config = raw.resolve().with_context(describe)?;
         config.validate().with_context(describe)?;

@@ -100,7 +100,12 @@ impl Job for TrainJob {
                 "baseline without diffusion"
             }
         );
-        let latents = latent_cache::<B::InnerBackend>(config, set, device)?;
+        let diffusion = config.model.diffusion.as_ref();
+        let vae =
+            diffusion.map(|diffusion| VaeEncoder::<B::InnerBackend>::new(&diffusion.vae, device));
+        let pretrained = config.weights.open(&config.model, &model, vae.as_ref())?;
+        let (model, vae) = pretrained.load(model, vae)?;
+        let latents = latent_cache(config, set, vae, device)?;
         let memory = prototypes(&model.valid().encoder, config, set, device)?;
         let mut trainer = Trainer::new(config, model, memory, device);
 
@@ -212,12 +217,12 @@ where
 fn latent_cache<B: Backend>(
     config: &RunConfig,
     set: &TrainingSet,
+    vae: Option<VaeEncoder<B>>,
     device: &B::Device,
 ) -> Result<Option<LatentCache>> {
-    let Some(diffusion) = &config.model.diffusion else {
+    let (Some(diffusion), Some(vae)) = (&config.model.diffusion, vae) else {
         return Ok(None);
     };
-    let vae = VaeEncoder::<B>::new(&diffusion.vae, device);
     let steps = NoiseSchedule::stable_diffusion().steps();
     let cache = LatentCache::build(set, diffusion, &vae, steps, config.seed, device)?;
     println!("latents scaled by {:.5}", cache.scale());

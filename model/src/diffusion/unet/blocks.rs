@@ -6,12 +6,12 @@ use burn::prelude::*;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, conv3x3};
 use super::UnetConfig;
-use super::transformer::{LoraRanks, SpatialTransformer};
+use super::transformer::{Adapters, SpatialTransformer};
 
 /// What every block of one U-Net is built with.
 pub(super) struct Plan<'a, B: Backend> {
     pub(super) config: &'a UnetConfig,
-    pub(super) lora: LoraRanks,
+    pub(super) adapters: Adapters,
     pub(super) style: ResnetStyle,
     pub(super) device: &'a B::Device,
 }
@@ -22,7 +22,7 @@ impl<B: Backend> Plan<'_, B> {
     }
 
     fn transformer(&self, channels: usize) -> SpatialTransformer<B> {
-        SpatialTransformer::new(channels, self.config, self.lora, self.device)
+        SpatialTransformer::new(channels, self.config, self.adapters, self.device)
     }
 }
 

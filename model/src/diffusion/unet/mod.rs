@@ -8,3 +8,4 @@ mod transformer;
 
 pub use config::UnetConfig;
 pub use network::Unet;
+pub use transformer::Adapters;

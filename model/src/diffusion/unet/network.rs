@@ -10,7 +10,7 @@ use super::super::resnet::{ResnetStyle, conv3x3, group_norm};
 use super::UnetConfig;
 use super::blocks::{DownBlock, Guidance, MidBlock, Plan, UpBlock};
 use super::time::TimeEmbedding;
-use super::transformer::LoraRanks;
+use super::transformer::Adapters;
 
 /// Predicts the noise in a latent, given its timestep and a condition.
 #[derive(Module, Debug)]
@@ -25,16 +25,11 @@ pub struct Unet<B: Backend> {
 }
 
 impl<B: Backend> Unet<B> {
-    /// A U-Net of random weights. `config` must be valid. A `rank` above 0 adds
-    /// LoRA adapters to all attention projections and the GEGLU input projection,
-    /// and with `adapt_output` to the feed-forward's output layer too.
-    pub fn new(config: &UnetConfig, rank: usize, adapt_output: bool, device: &B::Device) -> Self {
+    /// A U-Net of random weights. `config` must be valid.
+    pub fn new(config: &UnetConfig, adapters: Adapters, device: &B::Device) -> Self {
         let plan = Plan {
             config,
-            lora: LoraRanks {
-                attention: rank,
-                output: if adapt_output { rank } else { 0 },
-            },
+            adapters,
             style: ResnetStyle {
                 groups: config.groups,
                 epsilon: 1e-5,

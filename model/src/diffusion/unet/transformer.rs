@@ -49,15 +49,21 @@ impl<B: Backend> SpatialTransformer<B> {
     pub(super) fn new(
         channels: usize,
         config: &UnetConfig,
-        lora: LoraRanks,
+        adapters: Adapters,
         device: &B::Device,
     ) -> Self {
         let norm = || LayerNormConfig::new(channels).init(device);
         let attention = |context| Attention {
-            to_q: LoraLinear::new(channels, channels, false, lora.attention, device),
-            to_k: LoraLinear::new(context, channels, false, lora.attention, device),
-            to_v: LoraLinear::new(context, channels, false, lora.attention, device),
-            to_out: LoraLinear::new(channels, channels, true, lora.attention, device),
+            to_q: LoraLinear::new(
+                channels,
+                channels,
+                adapters.bias,
+                adapters.attention,
+                device,
+            ),
+            to_k: LoraLinear::new(context, channels, adapters.bias, adapters.attention, device),
+            to_v: LoraLinear::new(context, channels, adapters.bias, adapters.attention, device),
+            to_out: LoraLinear::new(channels, channels, true, adapters.attention, device),
             heads: config.heads,
         };
         Self {
@@ -70,8 +76,8 @@ impl<B: Backend> SpatialTransformer<B> {
                 attn2: attention(config.context),
                 norm3: norm(),
                 ff: FeedForward {
-                    proj: LoraLinear::new(channels, 8 * channels, true, lora.attention, device),
-                    out: LoraLinear::new(4 * channels, channels, true, lora.output, device),
+                    proj: LoraLinear::new(channels, 8 * channels, true, adapters.attention, device),
+                    out: LoraLinear::new(4 * channels, channels, true, adapters.output, device),
                 },
             }],
             proj_out: conv1x1(channels, channels, device),
@@ -92,13 +98,15 @@ impl<B: Backend> SpatialTransformer<B> {
     }
 }
 
-/// Ranks of the adapters; 0 leaves them out.
-#[derive(Clone, Copy)]
-pub(super) struct LoraRanks {
-    /// Attention projections and the GEGLU input projection.
-    pub(super) attention: usize,
-    /// The feed-forward's output layer, adapted in the paper's text only.
-    pub(super) output: usize,
+/// What the projections carry beside Stable Diffusion's weights; nothing by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Adapters {
+    /// Rank of LoRA at the attention projections and the GEGLU input projection; 0 is none.
+    pub attention: usize,
+    /// Rank at the feed-forward's output layer, adapted in the paper's text only.
+    pub output: usize,
+    /// Biases of the query, key and value projections.
+    pub bias: bool,
 }
 
 impl<B: Backend> TransformerBlock<B> {

@@ -1,0 +1,131 @@
+//! `trainer import`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use burn::backend::Flex;
+use dcac_model::dcac::Dcac;
+use dcac_model::diffusion::VaeEncoder;
+use dcac_model::reid::ReidEncoder;
+use dcac_model::weights::{Precision, unet_to_diffusers, vae_to_diffusers};
+use serde_json::json;
+
+use super::files::{self as published, Kind};
+use super::load::{fill, plan, wanted};
+use super::plan::Planned;
+use super::write;
+use crate::config::RunConfig;
+use crate::files::{self, NewFolder};
+use crate::model_dir;
+
+/// What `trainer import` was asked.
+pub struct ImportRequest {
+    /// What is in the file.
+    pub kind: Kind,
+    /// File or folder to read.
+    pub from: PathBuf,
+    /// Folder to create.
+    pub out: PathBuf,
+    /// Configuration with the model's sizes; the paper's unless given.
+    pub config: Option<PathBuf>,
+    /// Number format to write.
+    pub precision: Precision,
+}
+
+/// The sizes of CLIP ViT-B/16 and Stable Diffusion v1.5.
+const PAPER: &str = include_str!("../../configs/market1501-dcac.toml");
+
+/// What training adds to the encoder: classifier, prompts, U-Net with its adapters.
+const TRAINING: &str = "training.safetensors";
+
+/// Writes an encoder as a model folder, Stable Diffusion as a folder of diffusers.
+/// Numbers go from file to file, one tensor at a time.
+pub fn run(request: &ImportRequest) -> Result<()> {
+    files::require_new(&request.out)?;
+    let mut config = match &request.config {
+        Some(path) => RunConfig::read(path, &[])?,
+        None => RunConfig::parse(PAPER, "the paper's configuration")?,
+    };
+    let mut identities = 1;
+    if request.kind == Kind::Dcac {
+        let sorted = published::open(request.kind, &request.from, &config.model)?;
+        if let Some(&[rows, _]) = sorted.shape("classifier.fc.weight") {
+            identities = rows;
+        }
+        if !sorted.any(|name| name.starts_with("guidance.")) {
+            config.model.diffusion = None;
+        }
+        if let Some(diffusion) = &mut config.model.diffusion {
+            diffusion.attention_bias = sorted.any(|name| name.ends_with(".to_q.bias"));
+        }
+    }
+    let device = Default::default();
+    let model = Dcac::<Flex>::new(&config.model, identities, &device);
+    let vae = match (request.kind, &config.model.diffusion) {
+        (Kind::Sd, Some(diffusion)) => Some(VaeEncoder::<Flex>::new(&diffusion.vae, &device)),
+        (Kind::Sd, None) => bail!("the configuration has no [diffusion] to take the sizes from"),
+        _ => None,
+    };
+    let wanted = wanted(&model, vae.as_ref());
+    let plan = plan(request.kind, &request.from, &config.model, &wanted)?;
+    let summary = plan.summary();
+    let folder = NewFolder::create(&request.out)?;
+    if request.kind == Kind::Sd {
+        stable_diffusion(folder.draft(), &plan.tensors, request.precision)?;
+    } else {
+        let (encoder, rest): (Vec<Planned>, Vec<Planned>) =
+            (plan.tensors.into_iter()).partition(|tensor| tensor.name.starts_with("encoder."));
+        let config = &config.model.encoder;
+        // CLIP has no neck: a new one leaves embeddings as they are, up to its epsilon.
+        let encoder = fill(
+            ReidEncoder::<Flex>::new(config, &device),
+            encoder,
+            "encoder.",
+        )
+        .with_context(|| request.from.display().to_string())?;
+        let provenance = json!({
+            "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
+            "method": match request.kind { Kind::Dcac => "DCAC", _ => "CLIP, not trained for re-ID" },
+            "imported_from": files::name(&request.from),
+        });
+        let metrics = json!([]);
+        model_dir::write(
+            folder.draft(),
+            &encoder,
+            config,
+            request.precision,
+            &metrics,
+            &provenance,
+        )?;
+        if !rest.is_empty() {
+            let rest: Vec<&Planned> = rest.iter().collect();
+            let path = folder.draft().join(TRAINING);
+            write::safetensors(&path, &rest, str::to_string, request.precision)?;
+        }
+    }
+    folder.publish()?;
+    println!("{summary}\n{}", request.out.display());
+    Ok(())
+}
+
+/// A name of this project to one of another.
+type Rename = fn(&str) -> String;
+
+fn stable_diffusion(folder: &Path, tensors: &[Planned], precision: Precision) -> Result<()> {
+    let parts: [(&str, &str, Rename); 2] = [
+        ("unet", "guidance.unet.", unet_to_diffusers),
+        ("vae", "vae.", vae_to_diffusers),
+    ];
+    for (part, prefix, rename) in parts {
+        let chosen: Vec<&Planned> = (tensors.iter())
+            .filter(|tensor| tensor.name.starts_with(prefix))
+            .collect();
+        let folder = folder.join(part);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        let path = folder.join("diffusion_pytorch_model.safetensors");
+        let rename = |name: &str| rename(name.strip_prefix(prefix).unwrap_or(name));
+        write::safetensors(&path, &chosen, rename, precision)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! `[weights]`: published weights in place of random ones, before training.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use dcac_model::dcac::{Dcac, DcacConfig};
+use dcac_model::diffusion::VaeEncoder;
+use dcac_model::weights::{Values, assign, shapes};
+use serde::{Deserialize, Serialize};
+
+use super::files::{self, Kind};
+use super::plan::Plan;
+
+/// Files or folders to begin with; paths count from the working folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WeightsConfig {
+    /// CLIP, for the encoder.
+    pub clip: Option<PathBuf>,
+    /// Stable Diffusion, for U-Net and VAE.
+    pub sd: Option<PathBuf>,
+}
+
+impl WeightsConfig {
+    /// Looks at the files, reads no numbers yet, and says what it found.
+    pub fn open<B: Backend, V: Backend>(
+        &self,
+        config: &DcacConfig,
+        model: &Dcac<B>,
+        vae: Option<&VaeEncoder<V>>,
+    ) -> Result<Pretrained> {
+        let wanted = wanted(model, vae);
+        let mut plans = Vec::new();
+        let published = [(Kind::Clip, &self.clip), (Kind::Sd, &self.sd)];
+        for (kind, path) in published {
+            // The baseline has no use for a diffusion model.
+            let used = kind == Kind::Clip || config.diffusion.is_some();
+            let Some(path) = path.as_ref().filter(|_| used) else {
+                continue;
+            };
+            let plan = plan(kind, path, config, &wanted)?;
+            println!("{}: {}", path.display(), plan.summary());
+            plans.push((path.clone(), plan));
+        }
+        Ok(Pretrained { plans })
+    }
+}
+
+/// Opens published weights and plans all of the `wanted` tensors that such a model has.
+pub fn plan(
+    kind: Kind,
+    path: &Path,
+    config: &DcacConfig,
+    wanted: &BTreeMap<String, Vec<usize>>,
+) -> Result<Plan> {
+    let sorted = files::open(kind, path, config)?;
+    // A checkpoint of DCAC may lack the co-training's parts, but none of them halfway.
+    let whole_part = |name: &str| {
+        let part = name.split('.').next().unwrap_or(name);
+        sorted.any(|found| found.split('.').next() == Some(part))
+    };
+    let has = |name: &str| match kind {
+        Kind::Clip => name.starts_with("encoder.vit."),
+        Kind::Sd => is_stable_diffusion(name),
+        Kind::Dcac => name.starts_with("encoder.") || whole_part(name),
+    };
+    let mut wanted = wanted.clone();
+    wanted.retain(|name, _| has(name));
+    (sorted.plan(&wanted, config.encoder.vit.grid())).with_context(|| path.display().to_string())
+}
+
+/// What Stable Diffusion has: neither adapters nor the biases that come with them.
+fn is_stable_diffusion(name: &str) -> bool {
+    let projection_bias = ["to_q.bias", "to_k.bias", "to_v.bias"];
+    let added = name.contains(".lora_") || projection_bias.iter().any(|end| name.ends_with(end));
+    name.starts_with("vae.") || (name.starts_with("guidance.unet.") && !added)
+}
+
+/// Names and shapes of everything that can be loaded.
+pub fn wanted<B: Backend, V: Backend>(
+    model: &Dcac<B>,
+    vae: Option<&VaeEncoder<V>>,
+) -> BTreeMap<String, Vec<usize>> {
+    let mut wanted = shapes(model);
+    if let Some(vae) = vae {
+        let vae = shapes(vae).into_iter();
+        wanted.extend(vae.map(|(name, shape)| (format!("{VAE}{name}"), shape)));
+    }
+    wanted
+}
+
+const VAE: &str = "vae.";
+
+/// Weights that have been found and fit.
+pub struct Pretrained {
+    plans: Vec<(PathBuf, Plan)>,
+}
+
+impl Pretrained {
+    /// Puts them into the model, and into the VAE if there is one.
+    pub fn load<B: Backend, V: Backend>(
+        self,
+        mut model: Dcac<B>,
+        mut vae: Option<VaeEncoder<V>>,
+    ) -> Result<(Dcac<B>, Option<VaeEncoder<V>>)> {
+        for (path, plan) in self.plans {
+            let (of_vae, of_model) =
+                (plan.tensors.into_iter()).partition(|tensor| tensor.name.starts_with(VAE));
+            let failed = || path.display().to_string();
+            model = fill(model, of_model, "").with_context(failed)?;
+            if let Some(random) = vae {
+                vae = Some(fill(random, of_vae, VAE).with_context(failed)?);
+            }
+        }
+        Ok((model, vae))
+    }
+}
+
+/// Fills the tensors of a module that stands under `prefix`.
+pub fn fill<B: Backend, M: Module<B>>(
+    module: M,
+    tensors: Vec<super::plan::Planned>,
+    prefix: &str,
+) -> Result<M> {
+    let values: Vec<Values> = (tensors.into_iter())
+        .filter_map(|tensor| {
+            let name = tensor.name.strip_prefix(prefix)?.to_string();
+            Some(tensor.into_values(name))
+        })
+        .collect();
+    Ok(assign(module, values)?)
+}

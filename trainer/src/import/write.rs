@@ -1,0 +1,61 @@
+//! Safetensors files written one tensor at a time.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::tensor::f16;
+use dcac_model::weights::Precision;
+use serde_json::json;
+
+use super::plan::Planned;
+use crate::files;
+
+/// Writes tensors under the names that `rename` gives them.
+pub fn safetensors(
+    path: &Path,
+    tensors: &[&Planned],
+    rename: impl Fn(&str) -> String,
+    precision: Precision,
+) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let (dtype, size) = match precision {
+        Precision::F16 => ("F16", 2),
+        Precision::F32 => ("F32", 4),
+    };
+    let mut header = serde_json::Map::new();
+    header.insert("__metadata__".into(), json!({ "format": "pt" }));
+    let mut end = 0;
+    for tensor in tensors {
+        let start = end;
+        end += tensor.shape.iter().product::<usize>() * size;
+        let entry = json!({
+            "dtype": dtype, "shape": tensor.shape, "data_offsets": [start, end],
+        });
+        header.insert(rename(&tensor.name), entry);
+    }
+    let mut header = serde_json::to_vec(&header)?;
+    // The format wants the numbers to begin at a multiple of 8.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut file = BufWriter::new(File::create(path).with_context(failed)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())
+        .with_context(failed)?;
+    file.write_all(&header).with_context(failed)?;
+    let bar = files::progress("writing", tensors.len());
+    for tensor in tensors {
+        let numbers = tensor.read()?;
+        let bytes: Vec<u8> = match precision {
+            Precision::F16 => (numbers.iter())
+                .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+                .collect(),
+            Precision::F32 => (numbers.iter())
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+        };
+        file.write_all(&bytes).with_context(failed)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    file.flush().with_context(failed)
+}
