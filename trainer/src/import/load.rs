@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use burn::module::Module;
 use burn::tensor::backend::Backend;
 use dcac_model::dcac::{Dcac, DcacConfig};
-use dcac_model::diffusion::VaeEncoder;
+use dcac_model::diffusion::{FineTune, VaeEncoder};
 use dcac_model::weights::{Values, assign, shapes};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ impl WeightsConfig {
     ) -> Result<Pretrained> {
         let wanted = wanted(model, vae);
         let mut plans = Vec::new();
+        if let Some(diffusion) = &config.diffusion
+            && self.sd.is_none()
+            && diffusion.fine_tune != FineTune::Scratch
+        {
+            println!("warning: the diffusion model has random weights; set weights.sd");
+        }
         let published = [(Kind::Clip, &self.clip), (Kind::Sd, &self.sd)];
         for (kind, path) in published {
             // The baseline has no use for a diffusion model.
