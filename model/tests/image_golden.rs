@@ -1,7 +1,7 @@
 //! Image processing against Pillow (`tests/golden/make_images.py`).
 
 use dcac_model::image::{
-    AugmentParams, Augmentation, Erase, ImageError, Pixels, Preprocess, decode, resize_bicubic,
+    AugmentParams, Augmentation, Erase, ImageError, Pixels, Preprocess, Resampling, decode, resize,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -56,10 +56,11 @@ fn resize_equals_pillow_byte_for_byte() {
         for n in cases {
             let size = integers(tensors, &format!("resize.{n}.size"));
             let (width, height) = (size[0] as usize, size[1] as usize);
-            let result = resize_bicubic(
+            let result = resize(
                 &pixels(tensors, &format!("resize.{n}.input")),
                 width,
                 height,
+                Resampling::Bicubic,
             );
             assert_eq!((result.width(), result.height()), (width, height));
             let rows = integers(tensors, &format!("resize.{n}.rows"));
@@ -184,6 +185,7 @@ fn augmentation_follows_the_order_of_the_reference() {
             let preprocess = Preprocess {
                 height: height as usize,
                 width: width as usize,
+                resize: Resampling::Bicubic,
                 mean,
                 std,
             };
@@ -209,6 +211,7 @@ fn augmentation_draws_from_its_distribution() {
     let view = Preprocess {
         height,
         width,
+        resize: Resampling::Bicubic,
         mean: [0.5; 3],
         std: [0.5; 3],
     };

@@ -152,21 +152,16 @@ fn training_begins_with_the_published_weights() {
     let mut clip = tensors(&at.path().join("clip/model.safetensors"));
     clip.retain(|name, _| !name.starts_with("neck."));
     assert!(under(&trained, "encoder.vit.") == clip);
+    // Adapters and their biases are new; all else is Stable Diffusion's, in other names.
+    let found = under(&trained, "guidance.unet.");
     let unet = under(
         &tensors(&golden("dcac-expected.safetensors")),
         "guidance.unet.",
     );
+    assert!(found.keys().eq(unet.keys()));
     let sd = under(&tensors(&golden("sd-expected.safetensors")), "unet.");
-    let found = under(&trained, "guidance.unet.");
-    // Names of the first convolution are alike in both.
-    assert!(found["conv_in.weight"] == sd["conv_in.weight"]);
-    assert!(found.len() == unet.keys().filter(|name| !is_projection_bias(name)).count());
-}
-
-fn is_projection_bias(name: &str) -> bool {
-    ["to_q.bias", "to_k.bias", "to_v.bias"]
-        .iter()
-        .any(|end| name.ends_with(end))
+    let loaded = (sd.values()).filter(|numbers| found.values().any(|other| other == *numbers));
+    assert_eq!(loaded.count(), sd.len());
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub struct LossConfig {
     pub gamma: f32,
     /// Which samples move their prototype.
     pub memory_update: MemoryUpdate,
+    /// How often a step moves the neck's running statistics; the authors'
+    /// implementation runs the neck twice.
+    pub neck_updates: usize,
 }
 
 impl Default for LossConfig {
@@ -44,6 +47,7 @@ impl Default for LossConfig {
             temperature: 0.01,
             gamma: 0.2,
             memory_update: MemoryUpdate::Hard,
+            neck_updates: 2,
         }
     }
 }
@@ -220,7 +224,8 @@ impl DiffusionConfig {
         Adapters {
             attention: rank,
             output: if self.adapt_output { rank } else { 0 },
-            bias: self.attention_bias,
+            // They come with the adapters.
+            bias: self.attention_bias && rank > 0,
         }
     }
 }

@@ -4,7 +4,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{Pixels, Preprocess, resize_bicubic};
+use super::{Pixels, Preprocess, resize};
 
 /// The law that augmentations are drawn from. Defaults are the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl AugmentParams {
     /// If `out` does not hold [`Preprocess::len`] numbers.
     pub fn apply(&self, view: &Preprocess, image: &Pixels, out: &mut [f32]) {
         let (height, width) = (view.height, view.width);
-        let resized = resize_bicubic(image, width, height);
+        let resized = resize(image, width, height, view.resize);
         // Black is what the padding adds, so what the crop does not cover stays 0.
         let mut cropped = vec![0; 3 * height * width];
         for (y, row) in cropped.chunks_exact_mut(3 * width).enumerate() {

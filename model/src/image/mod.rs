@@ -10,4 +10,4 @@ pub use augment::{AugmentParams, Augmentation, Erase};
 pub use decode::decode;
 pub use pixels::{ImageError, Pixels};
 pub use preprocess::Preprocess;
-pub use resize::resize_bicubic;
+pub use resize::{Resampling, resize};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pixels, resize_bicubic};
+use super::{Pixels, Resampling, resize};
 
 /// Resize and normalisation before an encoder; the one path that training's test
 /// view, the native programs and the browser all take.
@@ -13,6 +13,9 @@ pub struct Preprocess {
     pub height: usize,
     /// Width in pixels.
     pub width: usize,
+    /// How a picture is resized.
+    #[serde(default)]
+    pub resize: Resampling,
     /// Subtracted from each channel, on the scale 0..1.
     pub mean: [f32; 3],
     /// Divides each channel afterwards.
@@ -31,7 +34,7 @@ impl Preprocess {
     /// # Panics
     /// If `out` does not hold [`Self::len`] numbers.
     pub fn apply(&self, image: &Pixels, out: &mut [f32]) {
-        let resized = resize_bicubic(image, self.width, self.height);
+        let resized = resize(image, self.width, self.height, self.resize);
         self.normalize(resized.data(), out);
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clip::{VitConfig, VitConfigError};
-use crate::image::Preprocess;
+use crate::image::{Preprocess, Resampling};
 
 /// Architecture and preprocessing of an encoder: the content of `config.json`,
 /// enough to rebuild it and to feed it.
@@ -30,6 +30,7 @@ impl EncoderConfig {
             preprocess: Preprocess {
                 height: vit.height,
                 width: vit.width,
+                resize: Resampling::Bicubic,
                 mean: [0.5; 3],
                 std: [0.5; 3],
             },

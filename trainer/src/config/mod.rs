@@ -1,6 +1,7 @@
 //! Configurations of a run.
 
 mod overrides;
+mod profile;
 mod resolve;
 mod run;
 

@@ -5,7 +5,7 @@ use dcac_model::clip::VitConfig;
 use dcac_model::condition::ConditionConfig;
 use dcac_model::dcac::{DcacConfig, DiffusionConfig, LossConfig};
 use dcac_model::diffusion::{FineTune, UnetConfig, VaeConfig};
-use dcac_model::image::Augmentation;
+use dcac_model::image::{Augmentation, Resampling};
 use dcac_model::reid::EncoderConfig;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ struct RawEncoder {
     preset: Option<String>,
     #[serde(default)]
     train_patch: bool,
+    #[serde(default)]
+    test_resize: Resampling,
     vit: Option<VitConfig>,
 }
 
@@ -100,10 +102,12 @@ impl RawConfig {
             Some(raw) if raw.enabled => Some(raw.resolve()?),
             _ => None,
         };
+        let mut encoder = EncoderConfig::new(vit);
+        encoder.preprocess.resize = self.encoder.test_resize;
         Ok(RunConfig {
             seed: self.seed,
             model: DcacConfig {
-                encoder: EncoderConfig::new(vit),
+                encoder,
                 train_patch: self.encoder.train_patch,
                 loss: self.loss,
                 diffusion,
@@ -152,6 +156,7 @@ impl From<RunConfig> for RawConfig {
             encoder: RawEncoder {
                 preset: None,
                 train_patch: config.model.train_patch,
+                test_resize: config.model.encoder.preprocess.resize,
                 vit: Some(config.model.encoder.vit),
             },
             diffusion: config.model.diffusion.map(|diffusion| RawDiffusion {

@@ -7,8 +7,8 @@ use dcac_model::dcac::DcacConfig;
 use dcac_model::image::Augmentation;
 use serde::{Deserialize, Serialize};
 
-use super::overrides;
 use super::resolve::RawConfig;
+use super::{overrides, profile};
 use crate::files;
 use crate::import::WeightsConfig;
 
@@ -43,6 +43,9 @@ pub struct OptimConfig {
     pub warmup_epochs: usize,
     /// Share of the rate that warm-up starts from.
     pub warmup_factor: f64,
+    /// Number that warm-up gives the first epoch: it starts from its share at 0, and
+    /// is a step further at 1.
+    pub first_epoch: usize,
     /// Epochs from which the rate is a tenth of what it was.
     pub milestones: Vec<usize>,
 }
@@ -55,6 +58,7 @@ impl Default for OptimConfig {
             weight_decay: 1e-4,
             warmup_epochs: 10,
             warmup_factor: 0.1,
+            first_epoch: 1,
             milestones: vec![30, 50],
         }
     }
@@ -63,8 +67,9 @@ impl Default for OptimConfig {
 impl OptimConfig {
     /// Rate of an epoch, constant within it.
     pub fn learning_rate(&self, epoch: usize) -> f64 {
-        let warmup = if epoch < self.warmup_epochs {
-            let done = epoch as f64 / self.warmup_epochs as f64;
+        let warming = (epoch + self.first_epoch).saturating_sub(1);
+        let warmup = if warming < self.warmup_epochs {
+            let done = warming as f64 / self.warmup_epochs as f64;
             self.warmup_factor * (1.0 - done) + done
         } else {
             1.0
@@ -111,8 +116,9 @@ impl RunConfig {
         Self::from_table(text.parse().with_context(|| name.to_string())?, name)
     }
 
-    fn from_table(table: toml::Table, name: &str) -> Result<Self> {
+    fn from_table(mut table: toml::Table, name: &str) -> Result<Self> {
         let describe = || name.to_string();
+        profile::apply(&mut table).with_context(describe)?;
         let raw: RawConfig = table.try_into().with_context(describe)?;
         let config = raw.resolve().with_context(describe)?;
         config.validate().with_context(describe)?;
@@ -159,12 +165,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_the_papers() {
-        let optim = OptimConfig::default();
-        let close = |epoch, expected: f64| {
+    fn rates_are_the_official_ones_and_the_papers() {
+        let official = OptimConfig::default();
+        let paper = OptimConfig {
+            first_epoch: 0,
+            ..OptimConfig::default()
+        };
+        let close_to = |optim: &OptimConfig, epoch, expected: f64| {
             let rate = optim.learning_rate(epoch);
             assert!((rate / expected - 1.0).abs() < 1e-9, "{epoch}: {rate}");
         };
+        close_to(&paper, 1, 5e-7);
+        close_to(&paper, 10, 4.55e-6);
+        close_to(&paper, 11, 5e-6);
+        close_to(&paper, 30, 5e-7);
+        let close = |epoch, expected| close_to(&official, epoch, expected);
         close(1, 9.5e-7);
         close(9, 4.55e-6);
         close(10, 5e-6);

@@ -10,7 +10,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::{DiffusionConfig, NoisedLatents};
 use dcac_model::diffusion::{Moments, VaeEncoder};
-use dcac_model::image::Preprocess;
+use dcac_model::image::{Preprocess, Resampling};
 use rand::Rng;
 
 use crate::data::{TrainingSet, plain};
@@ -43,6 +43,7 @@ impl LatentCache {
         let view = Preprocess {
             height: config.image,
             width: config.image,
+            resize: Resampling::Bicubic,
             mean: [0.5; 3],
             std: [0.5; 3],
         };

@@ -10,8 +10,9 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use dcac_model::dcac::Dcac;
 use dcac_model::diffusion::{NoiseSchedule, VaeEncoder};
+use dcac_model::image::Resampling;
 use dcac_model::loss::PrototypeMemory;
-use dcac_model::reid::ReidEncoder;
+use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use indicatif::HumanDuration;
 
 use super::checkpoint::{self, Checkpoint};
@@ -166,7 +167,7 @@ where
 {
     let labels: Vec<usize> = set.images.iter().map(|(_, label)| *label).collect();
     let view = View {
-        preprocess: config.model.encoder.preprocess.clone(),
+        preprocess: training_view(config).preprocess,
         augment: config.augment.clone(),
         seed: config.seed,
     };
@@ -229,8 +230,15 @@ fn latent_cache<B: Backend>(
     Ok(Some(cache))
 }
 
-/// The memory of an epoch: neck features of the whole training set under the test
-/// transform, averaged per identity.
+/// Training sees its images in the one resize of the method, whatever a test uses.
+fn training_view(config: &RunConfig) -> EncoderConfig {
+    let mut encoder = config.model.encoder.clone();
+    encoder.preprocess.resize = Resampling::Bicubic;
+    encoder
+}
+
+/// The memory of an epoch: neck features of the whole training set without
+/// augmentation, averaged per identity.
 fn prototypes<B: Backend>(
     encoder: &ReidEncoder<B>,
     config: &RunConfig,
@@ -240,7 +248,7 @@ fn prototypes<B: Backend>(
 where
     B::Device: 'static,
 {
-    let embedder = Embedder::new(encoder.clone(), &config.model.encoder, device);
+    let embedder = Embedder::new(encoder.clone(), &training_view(config), device);
     let paths: Vec<PathBuf> = set.images.iter().map(|(path, _)| path.clone()).collect();
     let labels: Vec<usize> = set.images.iter().map(|(_, label)| *label).collect();
     let features = embedder.embed_watched("prototypes", &paths)?;

@@ -91,7 +91,8 @@ impl<B: AutodiffBackend> Trainer<B> {
 
         let gradients = GradientsParams::from_grads(output.total.backward(), &self.model);
         let model = self.optimizer.step(lr, self.model.clone(), gradients);
-        self.model = model.absorb(&output.neck);
+        let updates = 0..self.config.loss.neck_updates;
+        self.model = updates.fold(model, |model, _| model.absorb(&output.neck));
         let features: Vec<f32> = (output
             .features
             .inner()

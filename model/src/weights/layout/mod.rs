@@ -94,7 +94,7 @@ impl Layout {
             "visual.conv1.weight" => Self::OpenAiClip,
             "vision_model.embeddings.class_embedding" => Self::TransformersClip,
             "patch_embed.proj.weight" => Self::Timm,
-            "encoder.image_encoder.conv1.weight" => Self::Dcac,
+            "encoder.image_encoder.conv1.weight" | "image_encoder.conv1.weight" => Self::Dcac,
             "encoder.conv_in.weight" => Self::DiffusersVae,
             "time_embedding.linear_1.weight" => Self::DiffusersUnet,
             _ if starts("model.diffusion_model.") => Self::LatentDiffusion,
@@ -141,21 +141,22 @@ fn latent_diffusion(name: &str, blocks: usize) -> Place {
 }
 
 fn dcac(name: &str, blocks: usize) -> Place {
-    if let Some(name) = name.strip_prefix("encoder.image_encoder.") {
+    // A file of the encoder alone may leave its first word out.
+    let of_encoder = name.strip_prefix("encoder.").unwrap_or(name);
+    if let Some(name) = of_encoder.strip_prefix("image_encoder.") {
         return tower::openai(name).under(TOWER);
     }
-    if let Some(name) = name.strip_prefix("encoder.bnneck.") {
+    if let Some(name) = of_encoder.strip_prefix("bnneck.") {
         return match name {
             "num_batches_tracked" => Place::Ignored("counter of the batch norm, not used"),
             _ => Place::whole(format!("encoder.neck.{name}")),
         };
     }
-    match name {
-        "encoder.fc.weight" => return Place::whole("classifier.fc.weight"),
-        "denoiser.model.prompt_emb.prompt_emb" => {
-            return Place::whole("guidance.condition.prompts");
-        }
-        _ => {}
+    if of_encoder == "fc.weight" {
+        return Place::whole("classifier.fc.weight");
+    }
+    if name == "denoiser.model.prompt_emb.prompt_emb" {
+        return Place::whole("guidance.condition.prompts");
     }
     if let Some(name) = name.strip_prefix("denoiser.model.") {
         let name = name.strip_prefix("diffusion_model.").unwrap_or(name);
