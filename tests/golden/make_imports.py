@@ -69,7 +69,7 @@ def openai_names(model):
     for kind in ["weight", "bias"]:
         ours[f"ln_pre.{kind}"] = theirs[f"vision_model.pre_layrnorm.{kind}"]
         ours[f"ln_post.{kind}"] = theirs[f"vision_model.post_layernorm.{kind}"]
-        for i in range(DEPTH):
+        for i in range(model.config.num_hidden_layers):
             here, there = f"transformer.resblocks.{i}", f"vision_model.encoder.layers.{i}"
             parts = [theirs[f"{there}.self_attn.{p}_proj.{kind}"] for p in "qkv"]
             ours[f"{here}.attn.in_proj_{kind}"] = torch.cat(parts)
@@ -116,18 +116,20 @@ class Archived(torch.nn.Module):
 
 def embed(model, pixels, neck=None):
     """Positions resized to the picture's grid, then features, neck, L2."""
-    grid = (pixels.shape[2] // PATCH, pixels.shape[3] // PATCH)
+    patch, width = model.config.patch_size, model.config.hidden_size
+    side = model.config.image_size // patch
+    grid = (pixels.shape[2] // patch, pixels.shape[3] // patch)
     table = model.vision_model.embeddings.position_embedding.weight
-    square = table[1:].T.reshape(1, WIDTH, 3, 3)
+    square = table[1:].T.reshape(1, width, side, side)
     resized = F.interpolate(square, size=grid, mode="bilinear", align_corners=False)
-    table = torch.cat([table[:1], resized.reshape(WIDTH, -1).T])
+    table = torch.cat([table[:1], resized.reshape(width, -1).T])
     vision = model.vision_model
     x = vision.embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
     x = torch.cat([vision.embeddings.class_embedding.expand(len(pixels), 1, -1), x], 1) + table
     x = vision.encoder(vision.pre_layrnorm(x)).last_hidden_state
     z = model.visual_projection(vision.post_layernorm(x[:, 0]))
-    neck = neck or torch.nn.BatchNorm1d(EMBEDDING).eval()
-    return F.normalize(neck(z)), x
+    neck = neck or torch.nn.BatchNorm1d(z.shape[1]).eval()
+    return F.normalize(neck(z))
 
 
 def timm_check(state, pixels, expected):
@@ -327,7 +329,7 @@ def dcac(model, pixels):
                HERE / "dcac.pth")
     save_file({k: t.half().contiguous() for k, t in expected.items()},
               HERE / "dcac-expected.safetensors")
-    return embed(model, pixels, neck)[0]
+    return embed(model, pixels, neck)
 
 
 @torch.no_grad()
@@ -338,7 +340,7 @@ def main():
     Image.fromarray(crop).save(HERE / "crop.png")
     pixels = torch.from_numpy(crop).float().permute(2, 0, 1)[None] / 127.5 - 1
     model = clip()
-    expected, _ = embed(model, pixels)
+    expected = embed(model, pixels)
     state = openai_names(model)
     whole = {f"visual.{k}": v for k, v in state.items()} | text_tower()
 
@@ -363,4 +365,5 @@ def main():
               HERE / "embeddings.safetensors")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ pub mod browser;
 pub mod demo;
 pub mod files;
 pub mod page;
+pub mod parity;
 pub mod paths;
 pub mod process;
 pub mod server;

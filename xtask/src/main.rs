@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::toolchain::Source;
-use xtask::{assets, browser, demo, paths, server, site, toolchain, tools, verify};
+use xtask::{assets, browser, demo, parity, paths, server, site, toolchain, tools, verify};
 
 /// Sets up, builds, serves, demonstrates and tests the project.
 #[derive(Parser)]
@@ -39,6 +39,8 @@ enum Command {
     Demo(DemoArgs),
     /// Run every check and test
     Test,
+    /// Compare small models with golden files, or full-size ones with PyTorch
+    Parity(ParityArgs),
     /// Add the start script, models, samples and their lists to a built site (Trunk calls this)
     #[command(hide = true)]
     Assets(AssetArgs),
@@ -65,6 +67,17 @@ struct DemoArgs {
 }
 
 #[derive(Args)]
+struct ParityArgs {
+    /// Make CLIP ViT-B/16 and Stable Diffusion v1.5 in PyTorch, import and compare them
+    /// (8 GB of disk, 7 GB of memory)
+    #[arg(long)]
+    full: bool,
+    /// A Python with the packages of tests/golden/requirements.txt; set up unless given
+    #[arg(long, requires = "full")]
+    python: Option<PathBuf>,
+}
+
+#[derive(Args)]
 struct AssetArgs {
     /// The built site; Trunk's staging folder when Trunk is the caller, else dist
     #[arg(long)]
@@ -87,6 +100,8 @@ fn main() -> Result<()> {
         Command::Serve(args) => server::serve_forever(&args.dir, args.port),
         Command::Demo(args) => demo::run(cli.toolchain, (!args.no_serve).then_some(args.port)),
         Command::Test => verify::run(cli.toolchain),
+        Command::Parity(args) if args.full => parity::full_size(args.python),
+        Command::Parity(_) => parity::small(),
         Command::Assets(args) => {
             let staging = || std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);
             assets::add(&args.dir.or_else(staging).unwrap_or_else(paths::dist))

@@ -1,6 +1,8 @@
 //! Small models and batches that several tests share.
 #![allow(dead_code)]
 
+pub mod golden;
+
 use burn::backend::{Autodiff, Flex};
 use burn::prelude::*;
 use burn::tensor::Distribution;

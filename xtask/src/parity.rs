@@ -1,0 +1,95 @@
+//! This project against others' implementations: small models, and full-size ones on demand.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::steps::Steps;
+use crate::{demo, files, paths, process};
+
+/// Names the folder of the full-size models to the test.
+pub const FOLDER: &str = "DCAC_FULL_SIZE";
+
+/// Tests that compare small models with golden files.
+const GOLDEN: [&str; 5] = [
+    "network_golden",
+    "training_golden",
+    "image_golden",
+    "retrieval_golden",
+    "import",
+];
+
+/// Compares small models with golden files.
+pub fn small() -> Result<()> {
+    demo::build_trainer()?;
+    let mut test = process::cargo();
+    test.args(["test", "--release", "--workspace"]);
+    process::run(test.args(GOLDEN.iter().flat_map(|name| ["--test", name])))
+}
+
+/// Makes CLIP ViT-B/16 and Stable Diffusion v1.5 of random weights in PyTorch, imports them
+/// and compares what both compute. `python` has the packages of the golden files; one is set
+/// up unless given.
+pub fn full_size(python: Option<PathBuf>) -> Result<()> {
+    let folder = paths::target().join("parity");
+    let golden = paths::root().join("tests/golden");
+    let mut steps = Steps::new(5);
+    let python = steps.run(
+        "Python with PyTorch",
+        "5 min the first time",
+        || match python {
+            Some(python) => Ok(python),
+            None => environment(&folder, &golden),
+        },
+    )?;
+    steps.run(
+        "build the trainer",
+        "4 min the first time",
+        demo::build_trainer,
+    )?;
+    steps.run("make the models and compute with PyTorch", "1 min", || {
+        files::remove(&folder.join("clip"))?;
+        files::remove(&folder.join("sd"))?;
+        let script = golden.join("full_size.py");
+        process::run(Command::new(&python).arg(script).arg(&folder))
+    })?;
+    steps.run("import them", "20 s", || {
+        for (kind, file) in [("clip", "clip.pt"), ("sd", "sd.ckpt")] {
+            let options = ["import", "--kind", kind, "--from"];
+            let mut trainer = Command::new(paths::trainer());
+            trainer.args(options).arg(folder.join(file));
+            process::run(trainer.arg("--out").arg(folder.join(kind)))?;
+        }
+        Ok(())
+    })?;
+    steps.run("compute with this project and compare", "2 min", || {
+        let mut test = process::cargo();
+        test.args(["test", "--release", "--workspace", "--test", "full_size"]);
+        test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
+        process::run(test.env(FOLDER, &folder))
+    })?;
+    println!(
+        "finished in {}; the models lie in {}",
+        steps.elapsed(),
+        folder.display()
+    );
+    Ok(())
+}
+
+fn environment(folder: &Path, golden: &Path) -> Result<PathBuf> {
+    let venv = folder.join("venv");
+    let python = venv.join("bin/python");
+    if !python.exists() {
+        let system = which::which("python3");
+        ensure!(
+            system.is_ok(),
+            "python3 is not on the PATH; install it, or name one by --python"
+        );
+        process::run(Command::new(system?).args(["-m", "venv"]).arg(&venv))?;
+    }
+    let packages = golden.join("requirements.txt");
+    let pip = ["-m", "pip", "install", "--quiet", "-r"];
+    process::run(Command::new(&python).args(pip).arg(packages))?;
+    Ok(python)
+}
