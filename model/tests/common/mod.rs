@@ -1,6 +1,9 @@
 //! Small models and batches that several tests share.
 #![allow(dead_code)]
 
+pub mod golden;
+pub mod parameters;
+
 use burn::backend::{Autodiff, Flex};
 use burn::prelude::*;
 use burn::tensor::Distribution;
