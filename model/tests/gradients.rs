@@ -3,72 +3,17 @@
 
 mod common;
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::module::AutodiffModule;
+use burn::optim::{GradientsParams, Optimizer};
 use burn::prelude::*;
+use common::parameters::{gradients, largest, values};
 use common::{Cpu, Train, batch, tiny};
 use dcac_model::condition::Scheme;
-use dcac_model::dcac::{Dcac, DcacConfig};
+use dcac_model::dcac::{Dcac, DcacConfig, adam};
 use dcac_model::diffusion::{Adapters, FineTune, NoiseSchedule, Unet};
 use std::collections::BTreeMap;
 
 const IDENTITIES: usize = 6;
-
-/// Largest absolute gradient per parameter path; absent where there is none.
-fn gradients(model: &Dcac<Train>, gradients: &GradientsParams) -> BTreeMap<String, f32> {
-    struct Reader<'a> {
-        path: Vec<String>,
-        gradients: &'a GradientsParams,
-        found: BTreeMap<String, f32>,
-    }
-    impl ModuleVisitor<Train> for Reader<'_> {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_string());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Train, D>>) {
-            if let Some(gradient) = self.gradients.get::<Cpu, D>(param.id) {
-                let largest = gradient.abs().max().into_scalar();
-                self.found.insert(self.path.join("."), largest);
-            }
-        }
-    }
-    let mut reader = Reader {
-        path: Vec::new(),
-        gradients,
-        found: BTreeMap::new(),
-    };
-    model.visit(&mut reader);
-    reader.found
-}
-
-/// Every parameter's values by path.
-fn values(model: &Dcac<Cpu>) -> BTreeMap<String, Vec<f32>> {
-    struct Reader {
-        path: Vec<String>,
-        found: BTreeMap<String, Vec<f32>>,
-    }
-    impl ModuleVisitor<Cpu> for Reader {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.path.push(name.to_string());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.path.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<Cpu, D>>) {
-            let values = param.val().into_data().to_vec().unwrap();
-            self.found.insert(self.path.join("."), values);
-        }
-    }
-    let mut reader = Reader {
-        path: Vec::new(),
-        found: BTreeMap::new(),
-    };
-    model.visit(&mut reader);
-    reader.found
-}
 
 fn model(config: &DcacConfig) -> Dcac<Train> {
     config.validate().unwrap();
@@ -76,16 +21,17 @@ fn model(config: &DcacConfig) -> Dcac<Train> {
     Dcac::new(config, IDENTITIES, &Default::default())
 }
 
+/// The largest absolute value of every gradient.
 fn denoising_gradients(config: &DcacConfig) -> BTreeMap<String, f32> {
     let model = model(config);
     let (batch, memory) = batch(config, IDENTITIES);
     let schedule = NoiseSchedule::stable_diffusion();
     let output = model.forward(config, &schedule, batch, memory);
     let loss = output.diffusion.expect("a diffusion model is configured");
-    gradients(
-        &model,
-        &GradientsParams::from_grads(loss.backward(), &model),
-    )
+    let found = GradientsParams::from_grads(loss.backward(), &model);
+    (gradients(&model, &found).into_iter())
+        .map(|(name, gradient)| (name, largest(&gradient)))
+        .collect()
 }
 
 #[test]
@@ -145,7 +91,7 @@ fn a_step_moves_what_is_trained_and_nothing_else() {
         let output = model.forward(&config, &schedule, batch, memory);
         let grads = GradientsParams::from_grads(output.total.backward(), &model);
         let before = values(&model.valid());
-        let mut adam = AdamConfig::new().with_epsilon(1e-8).init();
+        let mut adam = adam(0.0).init();
         let after = values(&adam.step(1e-2, model, grads).valid());
 
         for (path, old) in &before {

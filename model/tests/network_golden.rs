@@ -4,97 +4,21 @@
 
 mod common;
 
-use std::collections::HashMap;
-
 use burn::module::Param;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::optim::{GradientsParams, Optimizer};
 use burn::prelude::*;
+use common::golden::{Golden, assert_close, relative};
 use common::{Cpu, Train};
 use dcac_model::clip::{VisionTransformer, VitConfig, resize_positions};
+use dcac_model::dcac::adam;
 use dcac_model::diffusion::{
     Adapters, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
 };
 use dcac_model::loss::{
-    MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, identity_loss,
+    MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, denoising_loss, identity_loss,
 };
 use dcac_model::nn::BatchNorm1d;
 use dcac_model::weights;
-use safetensors::SafeTensors;
-
-/// One golden file.
-struct Golden(Vec<u8>);
-
-impl Golden {
-    fn open(name: &str) -> Self {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/");
-        Self(std::fs::read(format!("{folder}{name}.safetensors")).unwrap())
-    }
-
-    fn floats(&self, name: &str) -> Vec<f32> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    }
-
-    fn doubles(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    }
-
-    fn indices(&self, name: &str) -> Vec<usize> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        (bytes.chunks_exact(8))
-            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as usize)
-            .collect()
-    }
-
-    fn tensor<B: Backend, const D: usize>(&self, name: &str) -> Tensor<B, D> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let shape = file.tensor(name).unwrap().shape().to_vec();
-        Tensor::from_data(
-            TensorData::new(self.floats(name), shape),
-            &Default::default(),
-        )
-    }
-
-    /// A file of the tensors that `keep` renames.
-    fn weights(&self, keep: impl Fn(&str) -> Option<String>) -> Vec<u8> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let kept: HashMap<String, _> = (file.iter())
-            .filter_map(|(name, view)| Some((keep(name)?, view)))
-            .collect();
-        safetensors::serialize(kept, None).unwrap()
-    }
-}
-
-/// `max|a - b| / max|b|`.
-fn relative(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    let scale = expected.iter().fold(0.0_f32, |m, b| m.max(b.abs()));
-    let error = (found.iter().zip(expected)).fold(0.0_f32, |m, (a, b)| {
-        assert!(a.is_finite());
-        m.max((a - b).abs())
-    });
-    error / scale
-}
-
-fn assert_close<const D: usize>(what: &str, found: Tensor<Cpu, D>, golden: &Golden, bound: f32) {
-    let found: Vec<f32> = found.into_data().to_vec().unwrap();
-    let error = relative(&found, &golden.floats(what));
-    assert!(
-        error <= bound,
-        "{what}: relative error {error:e}, bound {bound:e}"
-    );
-}
 
 const DIFFUSERS: [(&str, &str); 6] = [
     (r"\.to_out\.0\.", ".to_out."),
@@ -156,7 +80,7 @@ fn unet() {
     let unet = Unet::<Cpu>::new(&config, Adapters::default(), &Default::default());
     let unet = weights::load(unet, golden.weights(prefixed), &DIFFUSERS).unwrap();
     let timesteps = golden.indices("timestep");
-    for tokens in [1, 5] {
+    for tokens in [1, 5, 77] {
         let context = golden.tensor(&format!("context_{tokens}"));
         let output = unet.forward(golden.tensor("latent"), &timesteps, context);
         assert_close(&format!("output_{tokens}"), output, &golden, 1e-5);
@@ -214,7 +138,7 @@ fn lora() {
 }
 
 #[test]
-fn noise_schedule() {
+fn noised_latents_and_denoising_loss() {
     let golden = Golden::open("schedule");
     let schedule = NoiseSchedule::stable_diffusion();
     let expected = golden.doubles("alphas_cumprod");
@@ -228,6 +152,8 @@ fn noise_schedule() {
         &golden.indices("timestep"),
     );
     assert_close("noised", noised, &golden, 1e-6);
+    let loss = denoising_loss(golden.tensor::<Cpu, 4>("predicted"), golden.tensor("noise"));
+    assert_close("loss", loss, &golden, 1e-6);
 }
 
 fn labels(indices: &[usize]) -> Tensor<Cpu, 1, Int> {
@@ -237,7 +163,7 @@ fn labels(indices: &[usize]) -> Tensor<Cpu, 1, Int> {
 }
 
 #[test]
-fn losses_and_memory() {
+fn losses() {
     let golden = Golden::open("losses");
     let targets = labels(&golden.indices("smoothing.targets"));
     let loss = identity_loss(golden.tensor("smoothing.logits"), targets, 0.1);
@@ -252,17 +178,28 @@ fn losses_and_memory() {
         &golden,
         1e-5,
     );
+}
 
-    let rows = golden.floats("prototype.memory");
-    let identities = rows.len() / 16;
-    let every: Vec<usize> = (0..identities).collect();
-    let memory = PrototypeMemory::from_features(&rows, 16, &every, identities).unwrap();
-    for (mode, name) in [(MemoryUpdate::Hard, "hard"), (MemoryUpdate::All, "all")] {
-        let mut memory = memory.clone();
-        memory.update(&golden.floats("prototype.z"), &targets, 0.2, mode);
-        let expected = golden.floats(&format!("prototype.memory_{name}"));
-        let error = relative(memory.as_slice(), &expected);
-        assert!(error <= 1e-6, "{name}: {error:e}");
+/// The centroids that an epoch starts from, and three steps of either update.
+#[test]
+fn memory() {
+    let golden = Golden::open("losses");
+    let labels = golden.indices("memory.labels");
+    let start =
+        PrototypeMemory::from_features(&golden.floats("memory.features"), 16, &labels, 7).unwrap();
+    let error = relative(start.as_slice(), &golden.floats("memory.start"));
+    assert!(error <= 1e-6, "{error:e}");
+
+    let (z, targets) = (golden.floats("memory.z"), golden.indices("memory.targets"));
+    for (update, name) in [(MemoryUpdate::Hard, "hard"), (MemoryUpdate::All, "all")] {
+        let mut memory = start.clone();
+        let expected = golden.floats(&format!("memory.{name}"));
+        let steps = z.chunks(12 * 16).zip(targets.chunks(12));
+        for ((z, targets), expected) in steps.zip(expected.chunks(7 * 16)) {
+            memory.update(z, targets, 0.2, update);
+            let error = relative(memory.as_slice(), expected);
+            assert!(error <= 1e-6, "{name}: {error:e}");
+        }
     }
 }
 
@@ -290,10 +227,7 @@ fn adam_with_coupled_weight_decay() {
     let golden = Golden::open("losses");
     let mut neck = BatchNorm1d::<Train>::new(10, &Default::default());
     neck.weight = Param::from_tensor(golden.tensor("adam.param_0"));
-    let mut adam = AdamConfig::new()
-        .with_epsilon(1e-8)
-        .with_weight_decay(Some(WeightDecayConfig::new(1e-4)))
-        .init::<Train, BatchNorm1d<Train>>();
+    let mut adam = adam(1e-4).init::<Train, BatchNorm1d<Train>>();
     for step in 1..=5 {
         let gradient = golden.tensor::<Train, 1>(&format!("adam.grad_{step}"));
         // The gradient of the weight in `sum(weight * g)` is g.

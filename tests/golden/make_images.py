@@ -1,4 +1,5 @@
-"""Writes images.safetensors: what Pillow makes of pictures that are hard to resize.
+"""Writes images.safetensors: what Pillow makes of pictures that are hard to resize, and torchvision
+of given draws of the augmentation.
 
 resize.N.input    [h, w, 3] u8
 resize.N.size     [2] i64: width, height of the target
@@ -19,7 +20,8 @@ import io
 import pathlib
 
 import numpy as np
-from PIL import Image, ImageOps
+import torchvision.transforms.functional as F
+from PIL import Image
 from safetensors.numpy import save_file
 
 rng = np.random.default_rng(20240)
@@ -116,27 +118,31 @@ store_file("jpeg_grey", smooth.convert("L"), format="JPEG", quality=90)
 store_file("jpeg_progressive", smooth, format="JPEG", quality=90, subsampling=0, progressive=True)
 
 augmentations = [
-    # out_width, out_height, flip, pad, crop top, crop left, erase top, left, height, width
-    (12, 24, 0, 0, 0, 0, 0, 0, 0, 0),
-    (12, 24, 1, 10, 0, 20, 0, 0, 0, 0),
-    (12, 24, 1, 3, 5, 1, 2, 3, 11, 7),
-    (10, 20, 0, 10, 19, 4, 12, 4, 8, 6),
-    (7, 9, 1, 1, 1, 2, 0, 0, 1, 1),
+    # width, height of the input and of the output, flip, pad, crop top, crop left,
+    # erase top, left, height, width
+    (17, 9, 12, 24, 0, 0, 0, 0, 0, 0, 0, 0),  # nothing but the resize
+    (17, 9, 12, 24, 1, 10, 0, 20, 0, 0, 0, 0),
+    (17, 9, 12, 24, 1, 3, 5, 1, 2, 3, 11, 7),
+    (17, 9, 10, 20, 0, 10, 19, 4, 12, 4, 8, 6),
+    (17, 9, 7, 9, 1, 1, 1, 2, 0, 0, 1, 1),
+    (45, 91, 16, 32, 0, 10, 10, 10, 0, 0, 31, 15),  # shrinks; the crop is the image itself
+    (45, 91, 16, 32, 1, 10, 20, 0, 0, 0, 0, 0),  # the lower left corner
+    (9, 17, 16, 32, 1, 10, 3, 17, 21, 9, 11, 7),  # grows; erased up to the last corner
+    (16, 32, 16, 32, 1, 0, 0, 0, 5, 0, 4, 15),  # keeps its size
+    (61, 11, 13, 27, 0, 5, 0, 10, 26, 12, 1, 1),  # far from the ratio of the output
 ]
-mean = np.float32([0.5, 0.4, 0.45])
-std = np.float32([0.5, 0.25, 0.3])
-tensors["augment.mean"], tensors["augment.std"] = mean, std
-for number, params in enumerate(augmentations):
+mean, std = [0.5, 0.4, 0.45], [0.5, 0.25, 0.3]
+tensors["augment.mean"], tensors["augment.std"] = np.float32(mean), np.float32(std)
+for number, (in_width, in_height, *params) in enumerate(augmentations):
     width, height, flip, pad, top, left, e_top, e_left, e_height, e_width = params
-    pixels = noise(9, 17)
-    image = Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
-    image = ImageOps.mirror(image) if flip else image
-    image = ImageOps.expand(image, pad, 0).crop((left, top, left + width, top + height))
-    values = (np.asarray(image).astype(np.float32) / np.float32(255) - mean) / std
-    values = np.ascontiguousarray(values.transpose(2, 0, 1))
-    values[:, e_top : e_top + e_height, e_left : e_left + e_width] = 0.5
+    pixels = noise(in_width, in_height)
+    image = F.resize(Image.fromarray(pixels), [height, width], F.InterpolationMode.BICUBIC)
+    image = F.hflip(image) if flip else image
+    image = F.crop(F.pad(image, pad, fill=0), top, left, height, width)
+    values = F.normalize(F.to_tensor(image), mean, std)
+    values = F.erase(values, e_top, e_left, e_height, e_width, v=0.5)
     tensors[f"augment.{number}.input"] = pixels
     tensors[f"augment.{number}.params"] = np.array(params, dtype=np.int64)
-    tensors[f"augment.{number}.output"] = values
+    tensors[f"augment.{number}.output"] = values.numpy()
 
 save_file(tensors, pathlib.Path(__file__).with_name("images.safetensors"))

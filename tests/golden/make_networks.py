@@ -7,50 +7,15 @@ enough that attention is far from uniform, so that no part can be left out unnot
 function below lists the tensors of its file.
 """
 
-import pathlib
-
-import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-HERE = pathlib.Path(__file__).parent
-
-
-def normal(*shape, std=1.0):
-    """Random f64 values that are exact in f32."""
-    return (torch.randn(*shape) * std).double()
-
-
-@torch.no_grad()
-def randomize(model):
-    """Every parameter by its role: norms around the identity, the rest scaled by fan-in."""
-    for name, parameter in model.named_parameters():
-        shape = parameter.shape
-        if name.endswith("bias"):
-            value = normal(*shape, std=0.3)
-        elif len(shape) == 1:
-            value = 1 + normal(*shape, std=0.3).float()
-        else:
-            fan_in = shape[1:].numel()
-            sharp = 1.5 if any(key in name for key in ["to_q", "to_k", "q_proj", "k_proj"]) else 1
-            value = normal(*shape, std=sharp * fan_in**-0.5)
-        parameter.copy_(value)
-    return model.double().eval()
-
-
-def save(name, tensors, keep_f64=()):
-    stored = {}
-    for key, value in tensors.items():
-        value = torch.as_tensor(value).detach()
-        if value.is_floating_point() and key not in keep_f64:
-            value = value.float()
-        assert not value.is_floating_point() or value.isfinite().all(), key
-        stored[key] = value.contiguous().clone()
-    save_file(stored, HERE / f"{name}.safetensors")
+from reference import (
+    TimeProjection, clip_forward, clip_tower, join, noise_schedule, normal, randomize, save,
+    timm_names, update_all, update_hard,
+)
 
 
 def named(model, *stems):
@@ -66,14 +31,8 @@ def vit():
     input [2, 3, 48, 24], pos_embed_resized [1, 19, 48] for its 6 x 3 grid,
     tokens [2, 19, 48] after the last norm, embedding [2, 20] of the class token.
     """
-    config = CLIPVisionConfig(
-        hidden_size=48, num_hidden_layers=3, num_attention_heads=4, intermediate_size=192,
-        patch_size=8, image_size=32, projection_dim=20, hidden_act="quick_gelu",
-        layer_norm_eps=1e-5, attn_implementation="eager",
-    )
-    model = CLIPVisionModelWithProjection(config)
-    model = randomize(model)
-    tower, embeddings = model.vision_model, model.vision_model.embeddings
+    model = clip_tower(dim=48, depth=3, heads=4, mlp=192, patch=8, image=32, embedding=20)
+    embeddings = model.vision_model.embeddings
     with torch.no_grad():
         embeddings.class_embedding.copy_(normal(48))
         embeddings.position_embedding.weight.copy_(normal(17, 48))
@@ -84,44 +43,18 @@ def vit():
 
     pixels = normal(2, 3, 48, 24)
     with torch.no_grad():
-        patches = embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
-        tokens = torch.cat([embeddings.class_embedding.expand(2, 1, 48), patches], dim=1)
-        hidden = tower.pre_layrnorm(tokens + resized)
-        hidden = tower.encoder(inputs_embeds=hidden).last_hidden_state
-        tokens = tower.post_layernorm(hidden)
-        embedding = model.visual_projection(tokens[:, 0])
-
-    tensors = {
-        "input": pixels, "pos_embed_resized": resized, "tokens": tokens, "embedding": embedding,
-        "cls_token": embeddings.class_embedding.reshape(1, 1, 48), "pos_embed": position,
-        "patch_embed.proj.weight": embeddings.patch_embedding.weight,
-        "head.weight": model.visual_projection.weight,
-    }
-
-    def layer(ours, module):
-        tensors[f"{ours}.weight"], tensors[f"{ours}.bias"] = module.weight, module.bias
-
-    layer("norm_pre", tower.pre_layrnorm)
-    layer("norm", tower.post_layernorm)
-    for number, block in enumerate(tower.encoder.layers):
-        attention = block.self_attn
-        qkv = [attention.q_proj, attention.k_proj, attention.v_proj]
-        name = f"blocks.{number}"
-        tensors[f"{name}.attn.qkv.weight"] = torch.cat([part.weight for part in qkv])
-        tensors[f"{name}.attn.qkv.bias"] = torch.cat([part.bias for part in qkv])
-        layer(f"{name}.attn.proj", attention.out_proj)
-        layer(f"{name}.norm1", block.layer_norm1)
-        layer(f"{name}.norm2", block.layer_norm2)
-        layer(f"{name}.mlp.fc1", block.mlp.fc1)
-        layer(f"{name}.mlp.fc2", block.mlp.fc2)
-    save("vit", tensors)
+        tokens, embedding = clip_forward(model, resized, pixels)
+    names = timm_names(model, position).items()
+    tensors = {name: join(name, parts) for name, parts in names}
+    tensors |= {"input": pixels, "pos_embed_resized": resized}
+    save("vit", {**tensors, "tokens": tokens, "embedding": embedding})
 
 
 def unet():
     """Stable Diffusion 1.5's U-Net at channels 8, 16, 16, 4 heads, context 24, 4 groups.
 
-    w.* in diffusers' names; latent [2, 4, 12, 8], timestep [2] i64, context_1 [2, 1, 24],
-    context_5 [2, 5, 24] and the predicted noise output_1, output_5 [2, 4, 12, 8].
+    w.* in diffusers' names; latent [4, 4, 12, 8], timestep [4] i64; context_N [4, N, 24] and the
+    predicted noise output_N [4, 4, 12, 8] for N = 1, 5, 77 tokens.
     """
     model = UNet2DConditionModel(
         block_out_channels=(8, 16, 16), layers_per_block=2, attention_head_dim=4,
@@ -130,10 +63,11 @@ def unet():
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     )
     model = randomize(model)
-    latent, timestep = normal(2, 4, 12, 8), torch.tensor([3, 801])
+    model.time_proj = TimeProjection(model.time_proj)
+    latent, timestep = normal(4, 4, 12, 8), torch.tensor([0, 3, 500, 999])
     tensors = {"latent": latent, "timestep": timestep, **named(model)}
-    for length in (1, 5):
-        context = normal(2, length, 24)
+    for length in (1, 5, 77):
+        context = normal(4, length, 24)
         with torch.no_grad():
             output = model(latent, timestep, context).sample
         tensors[f"context_{length}"], tensors[f"output_{length}"] = context, output
@@ -188,29 +122,24 @@ def lora():
 
 
 def schedule():
-    """The noise schedule: alphas_cumprod [1000] f64; x0, noise, noised [5, 4, 3, 2], timestep [5] i64.
-
-    diffusers computes the betas in f32; here they are f64, and its values confirm them.
+    """alphas_cumprod [1000] f64; x0, noise, noised [5, 4, 3, 2], timestep [5] i64; denoising loss [1]
+    of predicted [5, 4, 3, 2] against noise.
     """
-    betas = np.linspace(8.5e-4**0.5, 0.012**0.5, 1000, dtype=np.float64) ** 2
-    alphas = torch.from_numpy(np.cumprod(1 - betas))
-    scheduler = DDPMScheduler(beta_schedule="scaled_linear", beta_start=8.5e-4, beta_end=0.012)
-    torch.testing.assert_close(scheduler.alphas_cumprod.double(), alphas, rtol=1e-4, atol=0)
-    x0, noise = normal(5, 4, 3, 2), normal(5, 4, 3, 2)
-    timestep = torch.tensor([0, 1, 250, 801, 999])
-    kept = alphas[timestep].reshape(5, 1, 1, 1)
-    noised = kept.sqrt() * x0 + (1 - kept).sqrt() * noise
-    torch.testing.assert_close(
-        scheduler.add_noise(x0, noise, timestep), noised, rtol=1e-4, atol=1e-5
-    )
-    tensors = {"alphas_cumprod": alphas, "x0": x0, "noise": noise, "timestep": timestep}
-    save("schedule", {**tensors, "noised": noised}, keep_f64=["alphas_cumprod"])
+    scheduler = noise_schedule()
+    x0, noise, timestep = normal(5, 4, 3, 2), normal(5, 4, 3, 2), torch.tensor([0, 1, 250, 801, 999])
+    predicted = normal(5, 4, 3, 2)
+    save("schedule", {
+        "alphas_cumprod": scheduler.alphas_cumprod, "x0": x0, "noise": noise, "timestep": timestep,
+        "noised": scheduler.add_noise(x0, noise, timestep),
+        "predicted": predicted, "loss": F.mse_loss(predicted, noise).reshape(1),
+    }, keep_f64=["alphas_cumprod"])
 
 
 def losses():
     """smoothing.*: logits [6, 9], targets [6] i64, loss [1] (eps 0.1).
     prototype.*: z [12, 16] L2-normalised, targets [12] i64, memory [7, 16], loss [1] (tau 0.01);
-    memory_hard, memory_all [7, 16] after the update with gamma 0.2.
+    memory.*: features [20, 16], labels [20] i64 and the centroids start [7, 16] of theirs; z [3, 12,
+    16], targets [3, 12] i64 of three steps; hard, all [3, 7, 16] after each (gamma 0.2).
     neck.*: weight [6], bias [6] (0); input_N [5, 6], output_N, running_mean_N, running_var_N for
     N = 0, 1, 2 in training; input_eval, output_eval [5, 6] (eps 1e-5, momentum 0.1).
     adam.*: param_0 [10]; grad_N and param_N [10] for N = 1 to 5 (lr 1e-3, weight decay 1e-4).
@@ -227,20 +156,22 @@ def losses():
     loss = F.cross_entropy(z @ memory.T / 0.01, targets)
     tensors |= {"prototype.z": z, "prototype.targets": targets, "prototype.memory": memory}
     tensors["prototype.loss"] = loss.reshape(1)
-    hard, every = memory.numpy().copy(), memory.numpy().copy()
 
-    def blend(bank, identity, feature):
-        mixed = 0.2 * bank[identity] + 0.8 * feature
-        bank[identity] = mixed / np.sqrt((mixed**2).sum())
-
-    for identity in np.unique(targets):
-        own = z.numpy()[targets.numpy() == identity]
-        similarity = np.sort(own @ memory.numpy()[identity])
-        assert len(own) == 1 or similarity[1] - similarity[0] > 1e-3
-        blend(hard, identity, own[np.argmin(own @ memory.numpy()[identity])])
-    for identity, feature in zip(targets.numpy(), z.numpy()):
-        blend(every, identity, feature)
-    tensors["prototype.memory_hard"], tensors["prototype.memory_all"] = hard, every
+    labels = torch.cat([torch.arange(7), torch.randint(0, 7, (13,))])
+    features = F.normalize(memory[labels] + normal(20, 16, std=0.2)).float().double()
+    sums = torch.stack([features[labels == identity].mean(0) for identity in range(7)])
+    # As the trainer would start: rows that are exact in f32.
+    start = F.normalize(sums).float().double()
+    targets = torch.stack([torch.randint(0, 7, (12,)) for _ in range(3)])
+    z = F.normalize(memory[targets] + normal(3, 12, 16, std=0.3), dim=2).float().double()
+    tensors |= {"memory.features": features, "memory.labels": labels, "memory.start": start}
+    tensors |= {"memory.z": z, "memory.targets": targets}
+    for name, update in [("hard", update_hard), ("all", update_all)]:
+        bank, banks = start.clone(), []
+        for step in range(3):
+            update(bank, z[step], targets[step], 0.2)
+            banks.append(bank.clone())
+        tensors[f"memory.{name}"] = torch.stack(banks)
 
     neck = torch.nn.BatchNorm1d(6).double()
     with torch.no_grad():

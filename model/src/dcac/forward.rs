@@ -6,7 +6,7 @@ use burn::prelude::*;
 use super::DcacConfig;
 use crate::condition::{Condition, Evidence};
 use crate::diffusion::{NoiseSchedule, Unet};
-use crate::loss::{contrastive_logits, cross_entropy, identity_loss};
+use crate::loss::{contrastive_logits, cross_entropy, denoising_loss, identity_loss};
 use crate::nn::{BatchStats, set_trainable};
 use crate::reid::{Classifier, ReidEncoder, l2_normalize};
 
@@ -127,8 +127,7 @@ impl<B: Backend> Dcac<B> {
             let noised =
                 schedule.add_noise(latents.clean, latents.noise.clone(), &latents.timesteps);
             let predicted = guidance.unet.forward(noised, &latents.timesteps, context);
-            // Equation 11.
-            let loss = (predicted - latents.noise).square().mean();
+            let loss = denoising_loss(predicted, latents.noise);
             // Equation 13.
             total = total + loss.clone() * diffusion.lambda;
             denoising = Some(loss);

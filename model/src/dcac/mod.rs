@@ -1,7 +1,9 @@
-//! The whole method: one forward, three losses.
+//! The whole method: one forward, three losses, one optimiser.
 
 mod config;
 mod forward;
+mod optimizer;
 
 pub use config::{DcacConfig, DcacConfigError, DiffusionConfig, LossConfig};
 pub use forward::{Batch, Dcac, NoisedLatents, StepOutput};
+pub use optimizer::adam;

@@ -1,8 +1,10 @@
-//! Losses of the re-identification model.
+//! Losses of the re-identification model and of the denoiser.
 
+mod denoising;
 mod identity;
 mod prototypes;
 
+pub use denoising::denoising_loss;
 pub use identity::identity_loss;
 pub use prototypes::{
     MemoryError, MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy,

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod golden;
+pub mod parameters;
 
 use burn::backend::{Autodiff, Flex};
 use burn::prelude::*;

@@ -3,7 +3,6 @@
 mod checkpoint;
 mod latents;
 mod metrics;
-mod optimizer;
 mod run;
 mod step;
 

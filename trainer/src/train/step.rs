@@ -6,13 +6,12 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor, TensorData};
-use dcac_model::dcac::{Batch, Dcac, DcacConfig};
+use dcac_model::dcac::{Batch, Dcac, DcacConfig, adam};
 use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
 
 use super::latents::LatentCache;
 use super::metrics::StepMetrics;
-use super::optimizer::adam;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
 
@@ -40,7 +39,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             model,
             memory,
             config: config.model.clone(),
-            optimizer: adam(&config.optim),
+            optimizer: adam(config.optim.weight_decay).init(),
             schedule: NoiseSchedule::stable_diffusion(),
             device: device.clone(),
         }

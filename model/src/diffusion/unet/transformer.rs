@@ -159,3 +159,72 @@ impl<B: Backend> FeedForward<B> {
         self.out.forward(half(0) * gelu(half(width / 2)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::{Autodiff, Flex};
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    type Train = Autodiff<Flex>;
+
+    fn attention() -> Attention<Train> {
+        let device = Default::default();
+        let mut attention = Attention {
+            to_q: LoraLinear::new(12, 12, false, 2, &device),
+            to_k: LoraLinear::new(10, 12, false, 2, &device),
+            to_v: LoraLinear::new(10, 12, false, 2, &device),
+            to_out: LoraLinear::new(12, 12, true, 2, &device),
+            heads: 3,
+        };
+        // B starts at zero, where A would have no part in the result.
+        for layer in [&mut attention.to_v, &mut attention.to_out] {
+            let b = layer.lora_b.take();
+            let normal = Distribution::Normal(0.0, 1.0);
+            layer.lora_b = b.map(|b| b.map(|b| b.random_like(normal).require_grad()));
+        }
+        attention
+    }
+
+    fn assert_equal<const D: usize>(a: Option<Tensor<Flex, D>>, b: Option<Tensor<Flex, D>>) {
+        let (a, b) = (a.expect("a tensor"), b.expect("a tensor"));
+        let scale = b.clone().abs().max().into_scalar();
+        let error = (a - b).abs().max().into_scalar() / scale;
+        assert!(scale > 0.0 && error < 1e-5, "{error:e}");
+    }
+
+    /// In value, and in the gradient to the context and to every weight that has a part;
+    /// query and key have none either way.
+    #[test]
+    fn attention_to_a_single_token_equals_the_general_one() {
+        let device = Default::default();
+        Train::seed(&device, 5);
+        let attention = attention();
+        let normal = Distribution::Normal(0.0, 1.0);
+        let x = Tensor::<Train, 3>::random([2, 6, 12], normal, &device);
+        let context = Tensor::<Train, 3>::random([2, 1, 10], normal, &device).require_grad();
+        let weight = Tensor::<Train, 3>::random([2, 6, 12], normal, &device);
+
+        let general = attention.forward(x.clone(), &context);
+        let single = attention.forward_single(&context).expand([2, 6, 12]);
+        assert_equal(Some(single.clone().inner()), Some(general.clone().inner()));
+
+        let general = (general * weight.clone()).sum().backward();
+        let single = (single * weight).sum().backward();
+        assert_equal(context.grad(&single), context.grad(&general));
+        for layer in [&attention.to_v, &attention.to_out] {
+            let weight = layer.weight.val();
+            assert_equal(weight.grad(&single), weight.grad(&general));
+            for matrix in [&layer.lora_a, &layer.lora_b].into_iter().flatten() {
+                assert_equal(matrix.val().grad(&single), matrix.val().grad(&general));
+            }
+        }
+        for layer in [&attention.to_q, &attention.to_k] {
+            let weight = layer.weight.val();
+            assert!(weight.grad(&single).is_none());
+            let gradient = weight.grad(&general).expect("a gradient");
+            assert!(gradient.abs().max().into_scalar() < 1e-6);
+        }
+    }
+}
