@@ -56,12 +56,8 @@ fn resize_equals_pillow_byte_for_byte() {
         for n in cases {
             let size = integers(tensors, &format!("resize.{n}.size"));
             let (width, height) = (size[0] as usize, size[1] as usize);
-            let result = resize(
-                &pixels(tensors, &format!("resize.{n}.input")),
-                width,
-                height,
-                Resampling::Bicubic,
-            );
+            let input = pixels(tensors, &format!("resize.{n}.input"));
+            let result = resize(&input, width, height, Resampling::Bicubic);
             assert_eq!((result.width(), result.height()), (width, height));
             let rows = integers(tensors, &format!("resize.{n}.rows"));
             let expected = bytes(tensors, &format!("resize.{n}.output"));
@@ -72,6 +68,9 @@ fn resize_equals_pillow_byte_for_byte() {
             }
             let hash = integers(tensors, &format!("resize.{n}.hash"))[0] as u64;
             assert_eq!(fnv1a(result.data()), hash, "case {n}");
+            let result = resize(&input, width, height, Resampling::Bilinear);
+            let hash = integers(tensors, &format!("resize.{n}.bilinear"))[0] as u64;
+            assert_eq!(fnv1a(result.data()), hash, "case {n}, bilinear");
         }
     });
 }

@@ -6,6 +6,7 @@ resize.N.size     [2] i64: width, height of the target
 resize.N.rows     [k] i64: the rows of the result that are stored (all of a small one)
 resize.N.output   [k, width, 3] u8: Image.resize(size, BICUBIC)
 resize.N.hash     [1] i64: FNV-1a (64 bit) over every byte of the result
+resize.N.bilinear [1] i64: the same of Image.resize(size, BILINEAR)
 decode.NAME.file  [bytes] u8: a PNG or JPEG
 decode.NAME.rgb   [h, w, 3] u8: convert("RGB"), of 16-bit files the high byte
 augment.N.*       input [h, w, 3] u8; params [10] i64: out_width, out_height, flip, pad,
@@ -82,6 +83,8 @@ for number, (pixels, size) in enumerate(resizes):
     tensors[f"resize.{number}.rows"] = rows
     tensors[f"resize.{number}.output"] = np.ascontiguousarray(result[rows])
     tensors[f"resize.{number}.hash"] = fnv1a(result.tobytes())
+    bilinear = Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR)
+    tensors[f"resize.{number}.bilinear"] = fnv1a(bilinear.tobytes())
 
 
 def store_file(name, image, rgb=None, **options):
