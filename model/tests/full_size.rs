@@ -68,7 +68,9 @@ fn clip_vit_b_16() {
     config.preprocess.apply(&crop, &mut pixels);
     let data = TensorData::new(pixels, [1, 3, 256, 128]);
     let images = Tensor::from_data(data, &Default::default());
-    compare("embedding", encoder.embed(images), &expected());
+    let features = encoder.features(images);
+    compare("embedding", features.embedding, &expected());
+    compare("patches", features.patches, &expected());
 }
 
 #[test]

@@ -3,7 +3,7 @@
     python full_size.py FOLDER     (8 GB of disk, 7 GB of memory)
 
 clip.pt: OpenAI's state dict. sd.ckpt: the first release's checkpoint. expected.safetensors:
-embedding [1, 512] of crop.png (256 x 128); noise_1 and noise_77 [2, 4, 16, 16] of latents,
+embedding [1, 512] and patches [1, 128, 768] of crop.png (256 x 128); noise_1 and noise_77 [2, 4, 16, 16] of latents,
 timesteps and context_1 or context_77; mean and log_variance [1, 4, 16, 16] of images.
 """
 
@@ -43,7 +43,8 @@ def main(folder):
     crop = np.random.default_rng(11).integers(0, 256, (256, 128, 3), dtype=np.uint8)
     Image.fromarray(crop).save(folder / "crop.png")
     pixels = torch.from_numpy(crop).float().permute(2, 0, 1)[None] / 127.5 - 1
-    out["embedding"] = embed(clip, pixels)
+    out["embedding"], tokens = embed(clip, pixels)
+    out["patches"] = tokens[:, 1:]
 
     vae = AutoencoderKL(
         block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4,

@@ -115,7 +115,7 @@ class Archived(torch.nn.Module):
 
 
 def embed(model, pixels, neck=None):
-    """Positions resized to the picture's grid, then features, neck, L2."""
+    """Positions resized to the picture's grid, then features, neck, L2; and the last norm's tokens."""
     patch, width = model.config.patch_size, model.config.hidden_size
     side = model.config.image_size // patch
     grid = (pixels.shape[2] // patch, pixels.shape[3] // patch)
@@ -126,10 +126,10 @@ def embed(model, pixels, neck=None):
     vision = model.vision_model
     x = vision.embeddings.patch_embedding(pixels).flatten(2).transpose(1, 2)
     x = torch.cat([vision.embeddings.class_embedding.expand(len(pixels), 1, -1), x], 1) + table
-    x = vision.encoder(vision.pre_layrnorm(x)).last_hidden_state
-    z = model.visual_projection(vision.post_layernorm(x[:, 0]))
+    tokens = vision.post_layernorm(vision.encoder(vision.pre_layrnorm(x)).last_hidden_state)
+    z = model.visual_projection(tokens[:, 0])
     neck = neck or torch.nn.BatchNorm1d(z.shape[1]).eval()
-    return F.normalize(neck(z))
+    return F.normalize(neck(z)), tokens
 
 
 def timm_check(state, pixels, expected):
@@ -329,7 +329,7 @@ def dcac(model, pixels):
                HERE / "dcac.pth")
     save_file({k: t.half().contiguous() for k, t in expected.items()},
               HERE / "dcac-expected.safetensors")
-    return embed(model, pixels, neck)
+    return embed(model, pixels, neck)[0]
 
 
 @torch.no_grad()
@@ -340,7 +340,7 @@ def main():
     Image.fromarray(crop).save(HERE / "crop.png")
     pixels = torch.from_numpy(crop).float().permute(2, 0, 1)[None] / 127.5 - 1
     model = clip()
-    expected = embed(model, pixels)
+    expected, _ = embed(model, pixels)
     state = openai_names(model)
     whole = {f"visual.{k}": v for k, v in state.items()} | text_tower()
 

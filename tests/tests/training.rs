@@ -69,3 +69,27 @@ fn the_baseline_has_no_denoising_loss() {
         assert!(step["loss_dif"].is_null());
     }
 }
+
+/// Frozen weights in 16 bits and trained ones in 32, under LoRA.
+#[test]
+fn low_precision_follows_the_losses_of_f32() {
+    let at = Trained::make().expect("a small model");
+    let config = paths::root().join("tests/fixtures/small.toml");
+    let train = |precision: &str| {
+        let line = format!(
+            "train --data market1501=data --set diffusion.fine_tune=lora --set optim.base_lr=1e-4 \
+             --set loss.temperature=0.1 --set precision={precision} --out in-{precision} --config"
+        );
+        let line = line.split_whitespace().map(std::ffi::OsStr::new);
+        trainer_ok(&at.path(""), line.chain([config.as_os_str()])).expect(precision);
+        losses(&at.path(&format!("in-{precision}")))
+    };
+    let exact = train("f32");
+    for precision in ["bf16", "f16"] {
+        let low = train(precision);
+        assert_ne!(low, exact, "{precision} is f32");
+        for (low, exact) in low.iter().flatten().zip(exact.iter().flatten()) {
+            assert!((low - exact).abs() < 0.02 * exact, "{low} for {exact}");
+        }
+    }
+}

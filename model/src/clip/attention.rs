@@ -3,7 +3,8 @@
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::softmax;
+
+use crate::nn;
 
 /// Self-attention over `[B, T, D]`; field names as in timm.
 #[derive(Module, Debug)]
@@ -25,7 +26,7 @@ impl<B: Backend> Attention<B> {
     pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [batch, tokens, dim] = x.dims();
         let head = dim / self.heads;
-        let qkv = self.qkv.forward(x);
+        let qkv = nn::linear(&self.qkv, x);
         let part = |i: usize| {
             qkv.clone()
                 .slice([0..batch, 0..tokens, i * dim..(i + 1) * dim])
@@ -33,9 +34,9 @@ impl<B: Backend> Attention<B> {
                 .swap_dims(1, 2)
         };
         let (q, k, v) = (part(0) * (head as f64).powf(-0.5), part(1), part(2));
-        let weights = softmax(q.matmul(k.transpose()), 3);
+        let weights = nn::softmax(q.matmul(k.transpose()), 3);
         let mixed = weights.matmul(v);
-        self.proj
-            .forward(mixed.swap_dims(1, 2).reshape([batch, tokens, dim]))
+        let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, dim]);
+        nn::linear(&self.proj, mixed)
     }
 }

@@ -3,9 +3,11 @@
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
+use burn::tensor::DType;
 use burn::tensor::activation::sigmoid;
 
 use super::attention::Attention;
+use crate::nn;
 
 /// `x + attention(norm1(x))`, then `x + mlp(norm2(x))`, over `[B, T, D]`.
 #[derive(Module, Debug)]
@@ -29,9 +31,12 @@ impl<B: Backend> Block<B> {
         }
     }
 
-    pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let x = x.clone() + self.attn.forward(self.norm1.forward(x));
-        x.clone() + self.mlp.forward(self.norm2.forward(x))
+    /// `x` and the result are f32; the layers in between compute in `compute`.
+    pub(super) fn forward(&self, x: Tensor<B, 3>, compute: DType) -> Tensor<B, 3> {
+        let h = nn::cast(self.norm1.forward(x.clone()), compute);
+        let x = x + nn::cast(self.attn.forward(h), DType::F32);
+        let h = nn::cast(self.norm2.forward(x.clone()), compute);
+        x + nn::cast(self.mlp.forward(h), DType::F32)
     }
 }
 
@@ -43,9 +48,9 @@ struct Mlp<B: Backend> {
 
 impl<B: Backend> Mlp<B> {
     fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let hidden = self.fc1.forward(x);
+        let hidden = nn::linear(&self.fc1, x);
         // QuickGELU, the activation that CLIP was trained with.
         let hidden = hidden.clone() * sigmoid(hidden * 1.702);
-        self.fc2.forward(hidden)
+        nn::linear(&self.fc2, hidden)
     }
 }

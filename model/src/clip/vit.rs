@@ -4,9 +4,11 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
+use burn::tensor::DType;
 
 use super::VitConfig;
 use super::block::Block;
+use crate::nn;
 
 /// CLIP's vision tower. Field names are timm's, so exported weights are too.
 #[derive(Module, Debug)]
@@ -63,24 +65,28 @@ impl<B: Backend> VisionTransformer<B> {
         }
     }
 
-    /// Runs normalised images `[B, 3, height, width]` through the tower.
+    /// Runs normalised images `[B, 3, height, width]` through the tower, in their number
+    /// format; results are f32.
     pub fn forward(&self, images: Tensor<B, 4>) -> VitOutput<B> {
         let [batch, ..] = images.dims();
-        let patches: Tensor<B, 3> = self
-            .patch_embed
-            .proj
-            .forward(images)
+        let compute = images.dtype();
+        let patches = nn::conv2d(&self.patch_embed.proj, images);
+        // The residual stream is f32 in every precision, as under torch's autocast.
+        let patches = nn::cast(patches, DType::F32)
             .flatten::<3>(2, 3)
             .swap_dims(1, 2);
         let class = self.cls_token.val();
         let [_, _, dim] = class.dims();
         let x = Tensor::cat(vec![class.expand([batch, 1, dim]), patches], 1);
         let x = self.norm_pre.forward(x + self.pos_embed.val());
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let x = self
+            .blocks
+            .iter()
+            .fold(x, |x, block| block.forward(x, compute));
         let tokens = self.norm.forward(x);
         let class = tokens.clone().slice([0..batch, 0..1]).squeeze_dim::<2>(1);
         VitOutput {
-            embedding: self.head.forward(class),
+            embedding: nn::cast(nn::linear(&self.head, nn::cast(class, compute)), DType::F32),
             tokens,
         }
     }

@@ -6,6 +6,7 @@ use crate::clip::VitConfigError;
 use crate::condition::ConditionConfig;
 use crate::diffusion::{Adapters, DiffusionConfigError, FineTune, UnetConfig, VaeConfig};
 use crate::loss::MemoryUpdate;
+use crate::nn::Compute;
 use crate::reid::EncoderConfig;
 
 /// Sizes and settings of everything that is trained.
@@ -14,6 +15,8 @@ use crate::reid::EncoderConfig;
 pub struct DcacConfig {
     /// The encoder.
     pub encoder: EncoderConfig,
+    /// Number format of matrix products, convolutions and frozen weights.
+    pub precision: Compute,
     /// Train the patch convolution too. The method freezes CLIP's; one that starts
     /// from random weights has nothing worth freezing.
     pub train_patch: bool,

@@ -7,7 +7,7 @@ use super::DcacConfig;
 use crate::condition::{Condition, Evidence};
 use crate::diffusion::{NoiseSchedule, Unet};
 use crate::loss::{contrastive_logits, cross_entropy, denoising_loss, identity_loss};
-use crate::nn::{BatchStats, set_trainable};
+use crate::nn::{BatchStats, cast, hold_frozen, set_trainable};
 use crate::reid::{Classifier, ReidEncoder, l2_normalize};
 
 /// Re-ID model and, unless it is the baseline, condition and denoiser.
@@ -85,6 +85,11 @@ impl<B: Backend> Dcac<B> {
         set_trainable(model, |path| config.trains(path))
     }
 
+    /// Holds the weights of frozen layers in the configured precision, once they are loaded.
+    pub fn hold_frozen(self, config: &DcacConfig) -> Self {
+        hold_frozen(self, config.precision.dtype(), |path| !config.trains(path))
+    }
+
     /// Folds a step's batch statistics into the neck.
     pub fn absorb(mut self, neck: &BatchStats<B>) -> Self {
         self.encoder = self.encoder.absorb(neck);
@@ -99,7 +104,8 @@ impl<B: Backend> Dcac<B> {
         batch: Batch<B>,
         memory: Tensor<B, 2>,
     ) -> StepOutput<B> {
-        let (neck_features, neck) = self.encoder.forward_train(batch.images);
+        let compute = config.precision.dtype();
+        let (neck_features, neck) = self.encoder.forward_train(cast(batch.images, compute));
         let logits = self.classifier.forward(neck_features.clone());
         let features = l2_normalize(neck_features);
         let contrastive = contrastive_logits(features.clone(), memory, config.loss.temperature);
@@ -126,7 +132,8 @@ impl<B: Backend> Dcac<B> {
             let context = guidance.condition.forward(&diffusion.condition, evidence);
             let noised =
                 schedule.add_noise(latents.clean, latents.noise.clone(), &latents.timesteps);
-            let predicted = guidance.unet.forward(noised, &latents.timesteps, context);
+            let predicted =
+                (guidance.unet).forward(cast(noised, compute), &latents.timesteps, context);
             let loss = denoising_loss(predicted, latents.noise);
             // Equation 13.
             total = total + loss.clone() * diffusion.lambda;

@@ -3,6 +3,8 @@
 use burn::module::{Initializer, Module, Param};
 use burn::prelude::*;
 
+use crate::nn;
+
 /// `y = x W^T + b + (1 / r) x A^T B^T` (Equation 9, alpha = 1).
 ///
 /// Without a rank it is a plain linear layer. The low-rank product is never
@@ -43,11 +45,12 @@ impl<B: Backend> LoraLinear<B> {
     /// Maps `[B, T, in]` to `[B, T, out]`.
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let apply = |x: Tensor<B, 3>, weight: &Param<Tensor<B, 2>>| {
-            x.matmul(weight.val().transpose().unsqueeze())
+            let weight = nn::cast(weight.val(), x.dtype());
+            x.matmul(weight.transpose().unsqueeze())
         };
         let y = apply(x.clone(), &self.weight);
         let y = match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze(),
+            Some(bias) => y + nn::cast(bias.val(), x.dtype()).unsqueeze(),
             None => y,
         };
         match (&self.lora_a, &self.lora_b) {

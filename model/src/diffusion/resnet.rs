@@ -6,6 +6,8 @@ use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::prelude::*;
 use burn::tensor::activation::silu;
 
+use crate::nn;
+
 /// Norm, SiLU, convolution, twice, with the time embedding in between.
 #[derive(Module, Debug)]
 pub(super) struct ResnetBlock<B: Backend> {
@@ -71,19 +73,17 @@ impl<B: Backend> ResnetBlock<B> {
 
     /// `x` is `[B, in, H, W]`; `time` is the activated embedding `[B, time]`.
     pub(super) fn forward(&self, x: Tensor<B, 4>, time: Option<&Tensor<B, 2>>) -> Tensor<B, 4> {
-        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
+        let h = nn::conv2d(&self.conv1, silu(nn::group_norm(&self.norm1, x.clone())));
         let h = match (&self.time_emb_proj, time) {
             (Some(projection), Some(time)) => {
                 let [batch, channels, ..] = h.dims();
-                h + projection
-                    .forward(time.clone())
-                    .reshape([batch, channels, 1, 1])
+                h + nn::linear(projection, time.clone()).reshape([batch, channels, 1, 1])
             }
             _ => h,
         };
-        let h = self.conv2.forward(silu(self.norm2.forward(h)));
+        let h = nn::conv2d(&self.conv2, silu(nn::group_norm(&self.norm2, h)));
         match &self.conv_shortcut {
-            Some(shortcut) => shortcut.forward(x) + h,
+            Some(shortcut) => nn::conv2d(shortcut, x) + h,
             None => x + h,
         }
     }

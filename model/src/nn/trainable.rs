@@ -2,6 +2,9 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
+use burn::tensor::DType;
+
+use super::cast;
 
 /// Lets gradients into the parameters whose dotted path satisfies `trainable`
 /// and freezes all others. A frozen parameter gets no gradient, and autodiff
@@ -30,6 +33,47 @@ impl<B: Backend, F: Fn(&str) -> bool> ModuleMapper<B> for Freezer<F> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
         let trainable = (self.trainable)(&self.path.join("."));
         param.set_require_grad(trainable)
+    }
+}
+
+/// Casts the frozen matrices and kernels to `dtype`; vectors, which belong to norms and
+/// biases, stay f32.
+pub(crate) fn hold_frozen<B: Backend, M: Module<B>>(
+    module: M,
+    dtype: DType,
+    frozen: impl Fn(&str) -> bool,
+) -> M {
+    module.map(&mut Holder {
+        path: Vec::new(),
+        dtype,
+        frozen,
+    })
+}
+
+struct Holder<F> {
+    path: Vec<String>,
+    dtype: DType,
+    frozen: F,
+}
+
+impl<B: Backend, F: Fn(&str) -> bool> ModuleMapper<B> for Holder<F> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        if D < 2 || !(self.frozen)(&self.path.join(".")) {
+            return param;
+        }
+        // In f32 too: a lazily initialised weight is drawn here, in whatever format, so
+        // that all precisions begin with the same numbers.
+        param
+            .map(|weight| cast(weight.detach(), self.dtype))
+            .set_require_grad(false)
     }
 }
 

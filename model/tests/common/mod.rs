@@ -12,6 +12,7 @@ use dcac_model::condition::{ConditionConfig, Scheme};
 use dcac_model::dcac::{Batch, DcacConfig, DiffusionConfig, LossConfig, NoisedLatents};
 use dcac_model::diffusion::{FineTune, UnetConfig, VaeConfig};
 use dcac_model::loss::PrototypeMemory;
+use dcac_model::nn::Compute;
 use dcac_model::reid::EncoderConfig;
 
 /// The CPU backend.
@@ -32,6 +33,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
             mlp_ratio: 2,
             embedding: 12,
         }),
+        precision: Compute::F32,
         train_patch: false,
         loss: LossConfig::default(),
         diffusion: Some(DiffusionConfig {

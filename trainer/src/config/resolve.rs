@@ -6,6 +6,7 @@ use dcac_model::condition::ConditionConfig;
 use dcac_model::dcac::{DcacConfig, DiffusionConfig, LossConfig};
 use dcac_model::diffusion::{FineTune, UnetConfig, VaeConfig};
 use dcac_model::image::{Augmentation, Resampling};
+use dcac_model::nn::Compute;
 use dcac_model::reid::EncoderConfig;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use crate::import::WeightsConfig;
 pub(super) struct RawConfig {
     #[serde(default = "paper_seed")]
     seed: u64,
+    #[serde(default)]
+    precision: Compute,
     encoder: RawEncoder,
     diffusion: Option<RawDiffusion>,
     #[serde(default)]
@@ -108,6 +111,7 @@ impl RawConfig {
             seed: self.seed,
             model: DcacConfig {
                 encoder,
+                precision: self.precision,
                 train_patch: self.encoder.train_patch,
                 loss: self.loss,
                 diffusion,
@@ -153,6 +157,7 @@ impl From<RunConfig> for RawConfig {
     fn from(config: RunConfig) -> Self {
         Self {
             seed: config.seed,
+            precision: config.model.precision,
             encoder: RawEncoder {
                 preset: None,
                 train_patch: config.model.train_patch,

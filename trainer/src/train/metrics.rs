@@ -26,6 +26,9 @@ pub struct StepMetrics {
     pub loss_dif: Option<f32>,
     /// Share of the batch that the classifier names right.
     pub accuracy: f32,
+    /// What losses are multiplied by before the backward pass in f16.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_scale: Option<f32>,
     /// Images per second of this step, waiting for data included.
     pub images_per_second: f64,
 }

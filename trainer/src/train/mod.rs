@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod latents;
+mod loss_scale;
 mod metrics;
 mod run;
 mod step;

@@ -89,6 +89,12 @@ impl Job for TrainJob {
         B::Device: 'static,
     {
         let (config, set) = (&self.config, &self.set);
+        if !B::supports_dtype(device, config.model.precision.dtype()) {
+            bail!(
+                "this device does not compute in {:?}; set precision = \"f32\"",
+                config.model.precision
+            );
+        }
         B::seed(device, config.seed);
         let model = Dcac::<B>::new(&config.model, set.identities, device);
         println!(
@@ -106,6 +112,7 @@ impl Job for TrainJob {
             diffusion.map(|diffusion| VaeEncoder::<B::InnerBackend>::new(&diffusion.vae, device));
         let pretrained = config.weights.open(&config.model, &model, vae.as_ref())?;
         let (model, vae) = pretrained.load(model, vae)?;
+        let model = model.hold_frozen(&config.model);
         let latents = latent_cache(config, set, vae, device)?;
         let memory = prototypes(&model.valid().encoder, config, set, device)?;
         let mut trainer = Trainer::new(config, model, memory, device);
@@ -196,6 +203,12 @@ where
             metrics.images_per_second = batch.labels.len() as f64 / clock.elapsed().as_secs_f64();
             images += batch.labels.len();
             clock = Instant::now();
+            if trainer.backed_off() {
+                bar.println(format!(
+                    "step {step}: gradients overflow, the step is left out and losses are now scaled by {}",
+                    metrics.loss_scale.unwrap_or(1.0)
+                ));
+            }
             log.add(&metrics)?;
             means.add(&metrics);
             bar.set_message(format!("loss {:.3}", metrics.loss));

@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail};
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::{Adam, GradientsParams, Optimizer};
+use burn::optim::{Adam, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor, TensorData};
 use dcac_model::dcac::{Batch, Dcac, DcacConfig, adam};
@@ -11,6 +11,7 @@ use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
 
 use super::latents::LatentCache;
+use super::loss_scale::LossScale;
 use super::metrics::StepMetrics;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
@@ -24,6 +25,7 @@ pub struct Trainer<B: AutodiffBackend> {
     config: DcacConfig,
     optimizer: OptimizerAdaptor<Adam, Dcac<B>, B>,
     schedule: NoiseSchedule,
+    scale: LossScale,
     device: B::Device,
 }
 
@@ -41,6 +43,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             config: config.model.clone(),
             optimizer: adam(config.optim.weight_decay).init(),
             schedule: NoiseSchedule::stable_diffusion(),
+            scale: LossScale::new(config.model.precision),
             device: device.clone(),
         }
     }
@@ -70,7 +73,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             self.memory.tensor(&self.device),
         );
 
-        let metrics = StepMetrics {
+        let mut metrics = StepMetrics {
             epoch: 0,
             step,
             lr,
@@ -79,6 +82,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             loss_pcl: scalar(&output.contrastive)?,
             loss_dif: output.diffusion.as_ref().map(scalar).transpose()?,
             accuracy: scalar(&output.accuracy)?,
+            loss_scale: self.scale.factor(),
             images_per_second: 0.0,
         };
         if !metrics.loss.is_finite() {
@@ -88,8 +92,12 @@ impl<B: AutodiffBackend> Trainer<B> {
             );
         }
 
-        let gradients = GradientsParams::from_grads(output.total.backward(), &self.model);
-        let model = self.optimizer.step(lr, self.model.clone(), gradients);
+        let gradients = self.scale.backward(output.total, &self.model)?;
+        let model = match gradients {
+            Some(gradients) => self.optimizer.step(lr, self.model.clone(), gradients),
+            None => self.model.clone(),
+        };
+        metrics.loss_scale = self.scale.factor();
         let updates = 0..self.config.loss.neck_updates;
         self.model = updates.fold(model, |model, _| model.absorb(&output.neck));
         let features: Vec<f32> = (output
@@ -103,6 +111,11 @@ impl<B: AutodiffBackend> Trainer<B> {
         self.memory
             .update(&features, &batch.labels, loss.gamma, loss.memory_update);
         Ok(metrics)
+    }
+
+    /// Whether the last step's gradients overflowed, so that it was left out.
+    pub fn backed_off(&self) -> bool {
+        self.scale.backed_off()
     }
 
     /// The model without its autodiff graph.

@@ -5,6 +5,8 @@ use burn::nn::conv::Conv2d;
 use burn::prelude::*;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, conv3x3};
+use crate::nn;
+
 use super::UnetConfig;
 use super::transformer::{Adapters, SpatialTransformer};
 
@@ -78,7 +80,7 @@ impl<B: Backend> DownBlock<B> {
             skips.push(x.clone());
         }
         if let Some(downsampler) = &self.downsampler {
-            x = downsampler.forward(x);
+            x = nn::conv2d(downsampler, x);
             skips.push(x.clone());
         }
         x
@@ -157,7 +159,7 @@ impl<B: Backend> UpBlock<B> {
             }
         }
         match &self.upsampler {
-            Some(upsampler) => upsampler.forward(double(x)),
+            Some(upsampler) => nn::conv2d(upsampler, double(x)),
             None => x,
         }
     }

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
 use burn::prelude::*;
+use burn::tensor::DType;
 use burn::tensor::activation::silu;
 
 use super::super::resnet::{ResnetStyle, conv3x3, group_norm};
@@ -11,6 +12,7 @@ use super::UnetConfig;
 use super::blocks::{DownBlock, Guidance, MidBlock, Plan, UpBlock};
 use super::time::TimeEmbedding;
 use super::transformer::Adapters;
+use crate::nn;
 
 /// Predicts the noise in a latent, given its timestep and a condition.
 #[derive(Module, Debug)]
@@ -60,18 +62,19 @@ impl<B: Backend> Unet<B> {
 
     /// Noise `[B, latent, h, w]` predicted from noised latents of that shape (sides
     /// multiples of the downsampling), one timestep per sample and a condition
-    /// `[B, tokens, context]`.
+    /// `[B, tokens, context]`; computed in the latents' number format, given in f32.
     pub fn forward(
         &self,
         latents: Tensor<B, 4>,
         timesteps: &[usize],
         context: Tensor<B, 3>,
     ) -> Tensor<B, 4> {
+        let compute = latents.dtype();
         let guidance = Guidance {
-            time: silu(self.time_embedding.forward(timesteps)),
-            context,
+            time: nn::cast(silu(self.time_embedding.forward(timesteps)), compute),
+            context: nn::cast(context, compute),
         };
-        let mut x = self.conv_in.forward(latents);
+        let mut x = nn::conv2d(&self.conv_in, latents);
         let mut skips = vec![x.clone()];
         for block in &self.down_blocks {
             x = block.forward(x, &guidance, &mut skips);
@@ -80,6 +83,7 @@ impl<B: Backend> Unet<B> {
         for block in &self.up_blocks {
             x = block.forward(x, &guidance, &mut skips);
         }
-        self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
+        let x = silu(nn::group_norm(&self.conv_norm_out, x));
+        nn::cast(nn::conv2d(&self.conv_out, x), DType::F32)
     }
 }

@@ -5,6 +5,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::activation::silu;
 
+use crate::nn;
+
 /// Sinusoidal features through two linear layers.
 #[derive(Module, Debug)]
 pub(super) struct TimeEmbedding<B: Backend> {
@@ -28,8 +30,8 @@ impl<B: Backend> TimeEmbedding<B> {
         let device = self.linear_1.weight.device();
         let values = sinusoids(timesteps, self.width);
         let data = TensorData::new(values, [timesteps.len(), self.width]);
-        let hidden = self.linear_1.forward(Tensor::from_data(data, &device));
-        self.linear_2.forward(silu(hidden))
+        let hidden = nn::linear(&self.linear_1, Tensor::from_data(data, &device));
+        nn::linear(&self.linear_2, silu(hidden))
     }
 }
 

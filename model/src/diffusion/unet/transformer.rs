@@ -4,11 +4,12 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, LayerNorm, LayerNormConfig};
 use burn::prelude::*;
-use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::activation::gelu;
 
 use super::super::lora::LoraLinear;
 use super::super::resnet::{conv1x1, group_norm};
 use super::UnetConfig;
+use crate::nn;
 
 /// A transformer of depth 1 over the positions of `[B, C, H, W]`.
 #[derive(Module, Debug)]
@@ -87,14 +88,12 @@ impl<B: Backend> SpatialTransformer<B> {
     /// `x` is `[B, C, H, W]`, `context` `[B, tokens, context]`.
     pub(super) fn forward(&self, x: Tensor<B, 4>, context: &Tensor<B, 3>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
-        let h: Tensor<B, 3> = self
-            .proj_in
-            .forward(self.norm.forward(x.clone()))
+        let h: Tensor<B, 3> = nn::conv2d(&self.proj_in, nn::group_norm(&self.norm, x.clone()))
             .flatten::<3>(2, 3)
             .swap_dims(1, 2);
         let h = (self.transformer_blocks.iter()).fold(h, |h, block| block.forward(h, context));
         let h = h.swap_dims(1, 2).reshape([batch, channels, height, width]);
-        x + self.proj_out.forward(h)
+        x + nn::conv2d(&self.proj_out, h)
     }
 }
 
@@ -111,15 +110,15 @@ pub struct Adapters {
 
 impl<B: Backend> TransformerBlock<B> {
     fn forward(&self, x: Tensor<B, 3>, context: &Tensor<B, 3>) -> Tensor<B, 3> {
-        let h = self.norm1.forward(x.clone());
+        let h = nn::layer_norm(&self.norm1, x.clone());
         let x = x + self.attn1.forward(h.clone(), &h);
         let [_, tokens, _] = context.dims();
         let x = if tokens == 1 {
             x + self.attn2.forward_single(context)
         } else {
-            x.clone() + self.attn2.forward(self.norm2.forward(x), context)
+            x.clone() + self.attn2.forward(nn::layer_norm(&self.norm2, x), context)
         };
-        x.clone() + self.ff.forward(self.norm3.forward(x))
+        x.clone() + self.ff.forward(nn::layer_norm(&self.norm3, x))
     }
 }
 
@@ -134,7 +133,7 @@ impl<B: Backend> Attention<B> {
         let q = split(self.to_q.forward(x)) * (head as f64).powf(-0.5);
         let k = split(self.to_k.forward(context.clone()));
         let v = split(self.to_v.forward(context.clone()));
-        let mixed = softmax(q.matmul(k.transpose()), 3).matmul(v);
+        let mixed = nn::softmax(q.matmul(k.transpose()), 3).matmul(v);
         self.to_out
             .forward(mixed.swap_dims(1, 2).reshape([batch, tokens, channels]))
     }

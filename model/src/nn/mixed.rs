@@ -1,0 +1,97 @@
+//! Layers that compute in the number format of their input.
+//!
+//! Matrix products and convolutions take their weights in that format, and give results
+//! in it; norms and softmax compute in f32. Weights are cast on the way, so a trained one
+//! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
+
+use burn::nn::conv::Conv2d;
+use burn::nn::{GroupNorm, LayerNorm, Linear, PaddingConfig2d};
+use burn::prelude::*;
+use burn::tensor::module::conv2d as convolve;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, activation};
+use serde::{Deserialize, Serialize};
+
+/// Number format of matrix products and convolutions while training, and of frozen weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compute {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 16-bit floats with the range of f32 and 8 significant bits.
+    Bf16,
+    /// 16-bit IEEE floats: 11 significant bits, but gradients must be scaled into range.
+    F16,
+}
+
+impl Compute {
+    /// burn's name of it.
+    pub fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+            Self::F16 => DType::F16,
+        }
+    }
+}
+
+/// A tensor in another format, or as it is.
+pub(crate) fn cast<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) -> Tensor<B, D> {
+    if x.dtype() == dtype { x } else { x.cast(dtype) }
+}
+
+/// A linear layer over the last axis.
+pub(crate) fn linear<B: Backend, const D: usize>(
+    layer: &Linear<B>,
+    x: Tensor<B, D>,
+) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    if layer.weight.val().dtype() == dtype && dtype == DType::F32 {
+        return layer.forward(x);
+    }
+    let y = x.matmul(cast(layer.weight.val(), dtype).unsqueeze());
+    match &layer.bias {
+        Some(bias) => y + cast(bias.val(), dtype).unsqueeze(),
+        None => y,
+    }
+}
+
+/// A convolution whose padding is the same on opposite sides.
+pub(crate) fn conv2d<B: Backend>(layer: &Conv2d<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
+    let dtype = x.dtype();
+    if layer.weight.val().dtype() == dtype && dtype == DType::F32 {
+        return layer.forward(x);
+    }
+    let padding = match layer.padding {
+        PaddingConfig2d::Explicit(top, left, ..) => [top, left],
+        PaddingConfig2d::Same | PaddingConfig2d::Valid => [0, 0],
+    };
+    convolve(
+        x,
+        cast(layer.weight.val(), dtype),
+        layer.bias.as_ref().map(|bias| cast(bias.val(), dtype)),
+        ConvOptions::new(layer.stride, padding, layer.dilation, layer.groups),
+    )
+}
+
+pub(crate) fn layer_norm<B: Backend, const D: usize>(
+    layer: &LayerNorm<B>,
+    x: Tensor<B, D>,
+) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    cast(layer.forward(cast(x, DType::F32)), dtype)
+}
+
+pub(crate) fn group_norm<B: Backend, const D: usize>(
+    layer: &GroupNorm<B>,
+    x: Tensor<B, D>,
+) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    cast(layer.forward(cast(x, DType::F32)), dtype)
+}
+
+pub(crate) fn softmax<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    cast(activation::softmax(cast(x, DType::F32), axis), dtype)
+}
