@@ -5,7 +5,9 @@
 //! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
 
 use burn::nn::conv::Conv2d;
-use burn::nn::{GroupNorm, LayerNorm, Linear, PaddingConfig2d};
+#[cfg(feature = "training")]
+use burn::nn::{GroupNorm, LayerNorm};
+use burn::nn::{Linear, PaddingConfig2d};
 use burn::prelude::*;
 use burn::tensor::module::conv2d as convolve;
 use burn::tensor::ops::ConvOptions;
@@ -75,6 +77,8 @@ pub(crate) fn conv2d<B: Backend>(layer: &Conv2d<B>, x: Tensor<B, 4>) -> Tensor<B
     )
 }
 
+/// Computes in f32.
+#[cfg(feature = "training")]
 pub(crate) fn layer_norm<B: Backend, const D: usize>(
     layer: &LayerNorm<B>,
     x: Tensor<B, D>,
@@ -83,6 +87,8 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
     cast(layer.forward(cast(x, DType::F32)), dtype)
 }
 
+/// Computes in f32.
+#[cfg(feature = "training")]
 pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
@@ -91,6 +97,7 @@ pub(crate) fn group_norm<B: Backend, const D: usize>(
     cast(layer.forward(cast(x, DType::F32)), dtype)
 }
 
+/// Computes in f32.
 pub(crate) fn softmax<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize) -> Tensor<B, D> {
     let dtype = x.dtype();
     cast(activation::softmax(cast(x, DType::F32), axis), dtype)

@@ -6,6 +6,7 @@ mod trainable;
 
 pub use batch_norm::{BatchNorm1d, BatchStats};
 pub use mixed::Compute;
-pub(crate) use mixed::{cast, conv2d, group_norm, layer_norm, linear, softmax};
-pub(crate) use trainable::hold_frozen;
-pub use trainable::{ParameterCount, count_parameters, set_trainable};
+pub(crate) use mixed::{cast, conv2d, linear, softmax};
+#[cfg(feature = "training")]
+pub(crate) use mixed::{group_norm, layer_norm};
+pub use trainable::{ParameterCount, count_parameters, hold_frozen, set_trainable};

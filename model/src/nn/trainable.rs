@@ -38,7 +38,7 @@ impl<B: Backend, F: Fn(&str) -> bool> ModuleMapper<B> for Freezer<F> {
 
 /// Casts the frozen matrices and kernels to `dtype`; vectors, which belong to norms and
 /// biases, stay f32.
-pub(crate) fn hold_frozen<B: Backend, M: Module<B>>(
+pub fn hold_frozen<B: Backend, M: Module<B>>(
     module: M,
     dtype: DType,
     frozen: impl Fn(&str) -> bool,

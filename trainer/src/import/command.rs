@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use burn::backend::Flex;
 use dcac_model::dcac::Dcac;
-use dcac_model::diffusion::VaeEncoder;
+use dcac_model::diffusion::{FineTune, VaeEncoder};
 use dcac_model::reid::ReidEncoder;
 use dcac_model::weights::{Precision, unet_to_diffusers, vae_to_diffusers};
 use serde_json::json;
@@ -49,14 +49,17 @@ pub fn run(request: &ImportRequest) -> Result<()> {
     let mut identities = 1;
     if request.kind == Kind::Dcac {
         let sorted = published::open(request.kind, &request.from, &config.model)?;
-        if let Some(&[rows, _]) = sorted.shape("classifier.fc.weight") {
-            identities = rows;
-        }
+        identities = sorted.rows("classifier.fc.weight").unwrap_or(1);
         if !sorted.any(|name| name.starts_with("guidance.")) {
             config.model.diffusion = None;
         }
+        // How it was fine-tuned shows in what there is.
         if let Some(diffusion) = &mut config.model.diffusion {
-            diffusion.attention_bias = sorted.any(|name| name.ends_with(".to_q.bias"));
+            let rank = sorted.rows(".to_q.lora_a");
+            diffusion.fine_tune = rank.map_or(FineTune::Full, |_| FineTune::Lora);
+            diffusion.rank = rank.unwrap_or(diffusion.rank);
+            diffusion.adapt_output = sorted.rows(".ff.out.lora_a").is_some();
+            diffusion.attention_bias = sorted.rows(".to_q.bias").is_some();
         }
     }
     let device = Default::default();

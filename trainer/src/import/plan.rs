@@ -74,9 +74,11 @@ impl Sorted {
         }
     }
 
-    /// Shape of one of the model's tensors as it is stored.
-    pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        Some(&self.ours.get(name)?.get(&0)?.stored.shape)
+    /// Rows of the first of the model's tensors whose name ends so, as it is stored.
+    pub fn rows(&self, end: &str) -> Option<usize> {
+        let mut found = self.ours.iter().filter(|(name, _)| name.ends_with(end));
+        let (_, parts) = found.next()?;
+        parts.get(&0)?.stored.shape.first().copied()
     }
 
     /// Whether anything belongs under a prefix.

@@ -11,7 +11,7 @@ pub(super) fn diffusers(name: &str) -> Place {
     )
 }
 
-/// Our name of one of [`diffusers`]' tensors, the other way round.
+/// What diffusers calls a tensor that has this name here.
 pub fn to_diffusers(name: &str) -> String {
     name.replace(".to_out.", ".to_out.0.")
         .replace(".ff.proj.", ".ff.net.0.proj.")

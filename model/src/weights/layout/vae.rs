@@ -26,7 +26,7 @@ pub(super) fn diffusers(name: &str) -> Place {
     Place::whole(name.replace(".downsamplers.0.conv.", ".downsampler."))
 }
 
-/// Our name of one of [`diffusers`]' tensors, the other way round.
+/// What diffusers calls a tensor that has this name here.
 pub fn to_diffusers(name: &str) -> String {
     name.replace(".mid_block.attention.", ".mid_block.attentions.0.")
         .replace(".to_out.", ".to_out.0.")
