@@ -217,11 +217,12 @@ where
         bar.finish_and_clear();
         log.flush()?;
         let left = started.elapsed().div_f64(epoch as f64) * (config.optim.epochs - epoch) as u32;
+        let speed = images as f64 / epoch_started.elapsed().as_secs_f64();
+        let digits = if speed < 10.0 { 2 } else { 0 };
         println!(
-            "epoch {epoch:3}/{}  {}  rate {lr:.2e}  {:.0} images/s  {} left",
+            "epoch {epoch:3}/{}  {}  rate {lr:.2e}  {speed:.digits$} images/s  {} left",
             config.optim.epochs,
             means.line(latents.is_some()),
-            images as f64 / epoch_started.elapsed().as_secs_f64(),
             HumanDuration(Duration::from_secs(left.as_secs()))
         );
     }
