@@ -9,7 +9,7 @@ use crate::steps::Steps;
 use crate::{demo, files, paths, process};
 
 /// Names the folder of the full-size models to the test.
-pub const FOLDER: &str = "DCAC_FULL_SIZE";
+const FOLDER: &str = "DCAC_FULL_SIZE";
 
 /// Tests that compare small models with golden files.
 const GOLDEN: [&str; 5] = [

@@ -43,6 +43,15 @@ pub(crate) fn cast<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) ->
     if x.dtype() == dtype { x } else { x.cast(dtype) }
 }
 
+/// What `compute` makes of a tensor in f32, in the tensor's own format.
+fn in_f32<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    compute: impl FnOnce(Tensor<B, D>) -> Tensor<B, D>,
+) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    cast(compute(cast(x, DType::F32)), dtype)
+}
+
 /// A linear layer over the last axis.
 pub(crate) fn linear<B: Backend, const D: usize>(
     layer: &Linear<B>,
@@ -83,8 +92,7 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
     layer: &LayerNorm<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
-    let dtype = x.dtype();
-    cast(layer.forward(cast(x, DType::F32)), dtype)
+    in_f32(x, |x| layer.forward(x))
 }
 
 /// Computes in f32.
@@ -93,12 +101,10 @@ pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
-    let dtype = x.dtype();
-    cast(layer.forward(cast(x, DType::F32)), dtype)
+    in_f32(x, |x| layer.forward(x))
 }
 
 /// Computes in f32.
 pub(crate) fn softmax<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize) -> Tensor<B, D> {
-    let dtype = x.dtype();
-    cast(activation::softmax(cast(x, DType::F32), axis), dtype)
+    in_f32(x, |x| activation::softmax(x, axis))
 }

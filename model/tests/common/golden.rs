@@ -27,29 +27,21 @@ impl Golden {
     }
 
     pub fn floats(&self, name: &str) -> Vec<f32> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect()
+        self.numbers(name, f32::from_le_bytes)
     }
 
     pub fn doubles(&self, name: &str) -> Vec<f64> {
-        let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        bytes
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
-            .collect()
+        self.numbers(name, f64::from_le_bytes)
     }
 
     pub fn indices(&self, name: &str) -> Vec<usize> {
+        self.numbers(name, |bytes| i64::from_le_bytes(bytes) as usize)
+    }
+
+    fn numbers<T, const N: usize>(&self, name: &str, read: impl Fn([u8; N]) -> T) -> Vec<T> {
         let file = SafeTensors::deserialize(&self.0).unwrap();
-        let bytes = file.tensor(name).unwrap().data().to_vec();
-        (bytes.chunks_exact(8))
-            .map(|b| i64::from_le_bytes(b.try_into().unwrap()) as usize)
-            .collect()
+        let (chunks, _) = file.tensor(name).unwrap().data().as_chunks::<N>();
+        chunks.iter().map(|&chunk| read(chunk)).collect()
     }
 
     pub fn tensor<B: Backend, const D: usize>(&self, name: &str) -> Tensor<B, D> {

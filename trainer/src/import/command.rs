@@ -46,11 +46,11 @@ pub fn run(request: &ImportRequest) -> Result<()> {
         Some(path) => RunConfig::read(path, &[])?,
         None => RunConfig::parse(PAPER, "the paper's configuration")?,
     };
+    let sorted = published::open(request.kind, &request.from, &config.model)?;
     let mut identities = 1;
     if request.kind == Kind::Dcac {
-        let sorted = published::open(request.kind, &request.from, &config.model)?;
         identities = sorted.rows("classifier.fc.weight").unwrap_or(1);
-        if !sorted.any(|name| name.starts_with("guidance.")) {
+        if !sorted.has("guidance.") {
             config.model.diffusion = None;
         }
         // How it was fine-tuned shows in what there is.
@@ -70,7 +70,8 @@ pub fn run(request: &ImportRequest) -> Result<()> {
         _ => None,
     };
     let wanted = wanted(&model, vae.as_ref());
-    let plan = plan(request.kind, &request.from, &config.model, &wanted)?;
+    let named = || request.from.display().to_string();
+    let plan = plan(request.kind, sorted, &config.model, &wanted).with_context(named)?;
     let summary = plan.summary();
     let folder = NewFolder::create(&request.out)?;
     if request.kind == Kind::Sd {
@@ -85,7 +86,7 @@ pub fn run(request: &ImportRequest) -> Result<()> {
             encoder,
             "encoder.",
         )
-        .with_context(|| request.from.display().to_string())?;
+        .with_context(named)?;
         let provenance = json!({
             "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
             "method": match request.kind { Kind::Dcac => "DCAC", _ => "CLIP, not trained for re-ID" },

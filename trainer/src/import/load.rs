@@ -1,7 +1,7 @@
 //! `[weights]`: published weights in place of random ones, before training.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use burn::module::Module;
@@ -12,7 +12,7 @@ use dcac_model::weights::{Values, assign, shapes};
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Kind};
-use super::plan::Plan;
+use super::plan::{Plan, Planned, Sorted};
 
 /// Files or folders to begin with; paths count from the working folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,7 +47,9 @@ impl WeightsConfig {
             let Some(path) = path.as_ref().filter(|_| used) else {
                 continue;
             };
-            let plan = plan(kind, path, config, &wanted)?;
+            let sorted = files::open(kind, path, config)?;
+            let plan =
+                plan(kind, sorted, config, &wanted).with_context(|| path.display().to_string())?;
             println!("{}: {}", path.display(), plan.summary());
             plans.push((path.clone(), plan));
         }
@@ -55,19 +57,15 @@ impl WeightsConfig {
     }
 }
 
-/// Opens published weights and plans all of the `wanted` tensors that such a model has.
+/// Plans all of the `wanted` tensors that such published weights have.
 pub fn plan(
     kind: Kind,
-    path: &Path,
+    sorted: Sorted,
     config: &DcacConfig,
     wanted: &BTreeMap<String, Vec<usize>>,
 ) -> Result<Plan> {
-    let sorted = files::open(kind, path, config)?;
     // A checkpoint of DCAC may lack the co-training's parts, but none of them halfway.
-    let whole_part = |name: &str| {
-        let part = name.split('.').next().unwrap_or(name);
-        sorted.any(|found| found.split('.').next() == Some(part))
-    };
+    let whole_part = |name: &str| sorted.has(name.split_inclusive('.').next().unwrap_or(name));
     let has = |name: &str| match kind {
         Kind::Clip => name.starts_with("encoder.vit."),
         Kind::Sd => is_stable_diffusion(name),
@@ -75,7 +73,7 @@ pub fn plan(
     };
     let mut wanted = wanted.clone();
     wanted.retain(|name, _| has(name));
-    (sorted.plan(&wanted, config.encoder.vit.grid())).with_context(|| path.display().to_string())
+    sorted.plan(&wanted, config.encoder.vit.grid())
 }
 
 /// What Stable Diffusion has: neither adapters nor the biases that come with them.
@@ -126,11 +124,7 @@ impl Pretrained {
 }
 
 /// Fills the tensors of a module that stands under `prefix`.
-pub fn fill<B: Backend, M: Module<B>>(
-    module: M,
-    tensors: Vec<super::plan::Planned>,
-    prefix: &str,
-) -> Result<M> {
+pub fn fill<B: Backend, M: Module<B>>(module: M, tensors: Vec<Planned>, prefix: &str) -> Result<M> {
     let values: Vec<Values> = (tensors.into_iter())
         .filter_map(|tensor| {
             let name = tensor.name.strip_prefix(prefix)?.to_string();

@@ -254,17 +254,21 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn text<const N: usize>(&mut self) -> Result<()> {
+    /// Bytes after their count, a number of `N` bytes.
+    fn counted<const N: usize>(&mut self) -> Result<&'a [u8]> {
         let count = self.number::<N>()?;
-        let bytes = self.take(usize::try_from(count)?)?;
+        self.take(usize::try_from(count)?)
+    }
+
+    fn text<const N: usize>(&mut self) -> Result<()> {
+        let bytes = self.counted::<N>()?;
         let text = String::from_utf8_lossy(bytes);
         self.stack.push(Value::Text(text.as_ref().into()));
         Ok(())
     }
 
     fn skip<const N: usize>(&mut self) -> Result<()> {
-        let count = self.number::<N>()?;
-        self.take(usize::try_from(count)?)?;
+        self.counted::<N>()?;
         self.stack.push(Value::Other);
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::rc::Rc;
 
 use anyhow::{Result, bail};
 use dcac_model::clip::resize_positions;
@@ -81,9 +80,11 @@ impl Sorted {
         parts.get(&0)?.stored.shape.first().copied()
     }
 
-    /// Whether anything belongs under a prefix.
-    pub fn any(&self, belongs: impl Fn(&str) -> bool) -> bool {
-        self.ours.keys().any(|name| belongs(name))
+    /// Whether any of the model's tensors under a prefix is there.
+    pub fn has(&self, prefix: &str) -> bool {
+        let mut from = self.ours.range(prefix.to_string()..);
+        from.next()
+            .is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
     /// Makes all `wanted` tensors (name and shape), with positions for `grid`.
@@ -246,12 +247,10 @@ impl Planned {
 
     /// The tensor for a module in which it is called `name`.
     pub fn into_values(self, name: String) -> Values {
-        let shape = self.shape.clone();
-        let planned = Rc::new(self);
         Values {
             name,
-            shape,
-            read: Box::new(move || planned.read().map_err(|error| format!("{error:#}"))),
+            shape: self.shape.clone(),
+            read: Box::new(move || self.read().map_err(|error| format!("{error:#}"))),
         }
     }
 }

@@ -5,10 +5,9 @@ use burn::nn::conv::Conv2d;
 use burn::prelude::*;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, conv3x3};
-use crate::nn;
-
 use super::UnetConfig;
 use super::transformer::{Adapters, SpatialTransformer};
+use crate::nn;
 
 /// What every block of one U-Net is built with.
 pub(super) struct Plan<'a, B: Backend> {
