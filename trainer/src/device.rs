@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use burn::tensor::backend::AutodiffBackend;
+use clap::Args;
 
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,14 @@ impl FromStr for DeviceChoice {
             )),
         }
     }
+}
+
+/// Where the numbers are computed.
+#[derive(Args)]
+pub struct DeviceArgs {
+    /// cpu, wgpu, cuda or cuda:N; all but the first need a build with that cargo feature
+    #[arg(long, default_value = "cpu")]
+    pub device: DeviceChoice,
 }
 
 /// Work that runs on any backend.

@@ -1,13 +1,14 @@
 //! CMC and mAP on a test set.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::Args;
 use dcac_model::retrieval::{Label, Metrics, evaluate};
 use serde::Serialize;
 
 use crate::data::{Crop, NamedData, Split};
-use crate::device::DeviceChoice;
+use crate::device::DeviceArgs;
 use crate::files;
 use crate::model_dir::Embedder;
 
@@ -30,18 +31,30 @@ pub struct Report {
 }
 
 /// `trainer evaluate`.
-pub fn run(
-    model: &Path,
-    data: &NamedData,
-    json: Option<&Path>,
-    device: DeviceChoice,
-) -> Result<()> {
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// Folder written by `trainer export`
+    #[arg(long)]
+    model: PathBuf,
+    /// Test set as NAME=DIR (NAME: market1501)
+    #[arg(long)]
+    data: NamedData,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Measures an exported model on a test set.
+pub fn run(args: &EvaluateArgs) -> Result<()> {
+    let data = &args.data;
     // The data first: a wrong path should not wait for a model to load.
     let sets = (data.split(Split::Query)?, data.split(Split::Gallery)?);
-    let embedder = Embedder::open(model, device)?;
+    let embedder = Embedder::open(&args.model, args.device.device)?;
     let report = report(&embedder, data, &sets.0, &sets.1)?;
     print!("{}", report.table());
-    if let Some(path) = json {
+    if let Some(path) = &args.json {
         files::write_json(path, &report)?;
         println!("{}", path.display());
     }

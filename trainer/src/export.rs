@@ -1,9 +1,10 @@
 //! A trained encoder as a model folder.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use burn::backend::Flex;
+use clap::Args;
 use dcac_model::weights::Precision;
 use serde_json::json;
 
@@ -12,7 +13,22 @@ use crate::model_dir;
 use crate::train::{Checkpoint, evaluation_path};
 
 /// `trainer export`.
-pub fn run(run: &Path, out: &Path, precision: Precision) -> Result<()> {
+#[derive(Args)]
+pub struct ExportArgs {
+    /// Folder written by `trainer train`
+    #[arg(long)]
+    run: PathBuf,
+    /// Folder to create
+    #[arg(long)]
+    out: PathBuf,
+    /// f16 or f32
+    #[arg(long, default_value = "f32", value_parser = model_dir::precision)]
+    dtype: Precision,
+}
+
+/// Writes the encoder of a run as a model folder.
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let (run, out) = (&args.run, &args.out);
     files::require_new(out)?;
     let (state, config, model) = Checkpoint::read::<Flex>(run, &Default::default())?;
     let figures = evaluation_path(run);
@@ -36,7 +52,7 @@ pub fn run(run: &Path, out: &Path, precision: Precision) -> Result<()> {
         folder.draft(),
         &model.encoder,
         &config.model.encoder,
-        precision,
+        args.dtype,
         &metrics,
         &provenance,
     )?;

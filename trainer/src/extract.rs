@@ -1,21 +1,39 @@
 //! Embeddings of a folder.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use clap::Args;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
-use crate::device::DeviceChoice;
+use crate::device::DeviceArgs;
 use crate::files;
 use crate::model_dir::Embedder;
 
-/// `trainer extract`: `embeddings` `[n, width]`, f32 and L2-normalised; the file
+/// `trainer extract`.
+#[derive(Args)]
+pub struct ExtractArgs {
+    /// Folder written by `trainer export`
+    #[arg(long)]
+    model: PathBuf,
+    /// Folder of JPEG or PNG crops
+    #[arg(long)]
+    images: PathBuf,
+    /// File to write
+    #[arg(long)]
+    out: PathBuf,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Writes `embeddings` `[n, width]`, f32 and L2-normalised; the file
 /// names of the rows, one a line, stand in the header's metadata under `images`.
-pub fn run(model: &Path, images: &Path, out: &Path, device: DeviceChoice) -> Result<()> {
-    let paths = files::images(images)?;
-    let embedder = Embedder::open(model, device)?;
+pub fn run(args: &ExtractArgs) -> Result<()> {
+    let out = &args.out;
+    let paths = files::images(&args.images)?;
+    let embedder = Embedder::open(&args.model, args.device.device)?;
     let embeddings = embedder.embed_watched("images", &paths)?;
     let bytes: Vec<u8> = embeddings.iter().flat_map(|v| v.to_le_bytes()).collect();
     let names: Vec<String> = paths.iter().map(|path| files::name(path)).collect();

@@ -1,9 +1,10 @@
 //! Parameters and operations of a configuration.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use burn::backend::{Autodiff, Flex};
+use clap::Args;
 use dcac_model::dcac::Dcac;
 use dcac_model::diffusion::VaeEncoder;
 use dcac_model::nn::{ParameterCount, count_parameters};
@@ -33,12 +34,30 @@ struct Part {
     gflops: f64,
 }
 
-/// `trainer info`. Nothing is allocated: parameters are counted by their shapes.
-pub fn run(path: &Path, sets: &[String], identities: usize, json: Option<&Path>) -> Result<()> {
+/// `trainer info`.
+#[derive(Args)]
+pub struct InfoArgs {
+    /// TOML file
+    #[arg(long)]
+    config: PathBuf,
+    /// Training identities; Market-1501 has 751
+    #[arg(long, default_value_t = 751)]
+    identities: usize,
+    /// Override a key of the configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Prints the counts. Nothing is allocated: parameters are counted by their shapes.
+pub fn run(args: &InfoArgs) -> Result<()> {
+    let identities = args.identities;
     if identities == 0 {
         bail!("--identities 0: a classifier needs at least one identity");
     }
-    let config = RunConfig::read(path, sets)?;
+    let config = RunConfig::read(&args.config, &args.set)?;
     let info = measure(&config, identities);
     println!(
         "{:<12} {:>14} {:>14} {:>12}",
@@ -61,7 +80,7 @@ pub fn run(path: &Path, sets: &[String], identities: usize, json: Option<&Path>)
         info.batch,
         info.forward_tflops
     );
-    if let Some(json) = json {
+    if let Some(json) = &args.json {
         files::write_json(json, &info)?;
         println!("{}", json.display());
     }

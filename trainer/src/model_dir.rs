@@ -47,6 +47,15 @@ pub fn write<B: Backend>(
     Ok(weights.len())
 }
 
+/// Reads `--dtype`.
+pub fn precision(text: &str) -> Result<Precision, String> {
+    match text {
+        "f16" => Ok(Precision::F16),
+        "f32" => Ok(Precision::F32),
+        other => Err(format!("`{other}` is no number format; choose f16 or f32")),
+    }
+}
+
 /// Images per forward at inference.
 const BATCH: usize = 32;
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use burn::backend::Flex;
+use clap::Args;
 use dcac_model::dcac::Dcac;
 use dcac_model::diffusion::{FineTune, VaeEncoder};
 use dcac_model::reid::ReidEncoder;
@@ -18,18 +19,24 @@ use crate::config::RunConfig;
 use crate::files::{self, NewFolder};
 use crate::model_dir;
 
-/// What `trainer import` was asked.
-pub struct ImportRequest {
-    /// What is in the file.
-    pub kind: Kind,
-    /// File or folder to read.
-    pub from: PathBuf,
-    /// Folder to create.
-    pub out: PathBuf,
-    /// Configuration with the model's sizes; the paper's unless given.
-    pub config: Option<PathBuf>,
-    /// Number format to write.
-    pub precision: Precision,
+/// `trainer import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// What the weights are of
+    #[arg(long)]
+    kind: Kind,
+    /// File or folder to read; nothing in it is ever executed
+    #[arg(long)]
+    from: PathBuf,
+    /// Folder to create
+    #[arg(long)]
+    out: PathBuf,
+    /// TOML file with the model's sizes; CLIP ViT-B/16 and Stable Diffusion v1.5 unless given
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// f16 or f32
+    #[arg(long, default_value = "f32", value_parser = model_dir::precision)]
+    dtype: Precision,
 }
 
 /// The sizes of CLIP ViT-B/16 and Stable Diffusion v1.5.
@@ -40,15 +47,15 @@ const TRAINING: &str = "training.safetensors";
 
 /// Writes an encoder as a model folder, Stable Diffusion as a folder of diffusers.
 /// Numbers go from file to file, one tensor at a time.
-pub fn run(request: &ImportRequest) -> Result<()> {
-    files::require_new(&request.out)?;
-    let mut config = match &request.config {
+pub fn run(args: &ImportArgs) -> Result<()> {
+    files::require_new(&args.out)?;
+    let mut config = match &args.config {
         Some(path) => RunConfig::read(path, &[])?,
         None => RunConfig::parse(PAPER, "the paper's configuration")?,
     };
-    let sorted = published::open(request.kind, &request.from, &config.model)?;
+    let sorted = published::open(args.kind, &args.from, &config.model)?;
     let mut identities = 1;
-    if request.kind == Kind::Dcac {
+    if args.kind == Kind::Dcac {
         identities = sorted.rows("classifier.fc.weight").unwrap_or(1);
         if !sorted.has("guidance.") {
             config.model.diffusion = None;
@@ -64,18 +71,18 @@ pub fn run(request: &ImportRequest) -> Result<()> {
     }
     let device = Default::default();
     let model = Dcac::<Flex>::new(&config.model, identities, &device);
-    let vae = match (request.kind, &config.model.diffusion) {
+    let vae = match (args.kind, &config.model.diffusion) {
         (Kind::Sd, Some(diffusion)) => Some(VaeEncoder::<Flex>::new(&diffusion.vae, &device)),
         (Kind::Sd, None) => bail!("the configuration has no [diffusion] to take the sizes from"),
         _ => None,
     };
     let wanted = wanted(&model, vae.as_ref());
-    let named = || request.from.display().to_string();
-    let plan = plan(request.kind, sorted, &config.model, &wanted).with_context(named)?;
+    let named = || args.from.display().to_string();
+    let plan = plan(args.kind, sorted, &config.model, &wanted).with_context(named)?;
     let summary = plan.summary();
-    let folder = NewFolder::create(&request.out)?;
-    if request.kind == Kind::Sd {
-        stable_diffusion(folder.draft(), &plan.tensors, request.precision)?;
+    let folder = NewFolder::create(&args.out)?;
+    if args.kind == Kind::Sd {
+        stable_diffusion(folder.draft(), &plan.tensors, args.dtype)?;
     } else {
         let (encoder, rest): (Vec<Planned>, Vec<Planned>) =
             (plan.tensors.into_iter()).partition(|tensor| tensor.name.starts_with("encoder."));
@@ -89,26 +96,26 @@ pub fn run(request: &ImportRequest) -> Result<()> {
         .with_context(named)?;
         let provenance = json!({
             "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
-            "method": match request.kind { Kind::Dcac => "DCAC", _ => "CLIP, not trained for re-ID" },
-            "imported_from": files::name(&request.from),
+            "method": match args.kind { Kind::Dcac => "DCAC", _ => "CLIP, not trained for re-ID" },
+            "imported_from": files::name(&args.from),
         });
         let metrics = json!([]);
         model_dir::write(
             folder.draft(),
             &encoder,
             config,
-            request.precision,
+            args.dtype,
             &metrics,
             &provenance,
         )?;
         if !rest.is_empty() {
             let rest: Vec<&Planned> = rest.iter().collect();
             let path = folder.draft().join(TRAINING);
-            write::safetensors(&path, &rest, str::to_string, request.precision)?;
+            write::safetensors(&path, &rest, str::to_string, args.dtype)?;
         }
     }
     folder.publish()?;
-    println!("{summary}\n{}", request.out.display());
+    println!("{summary}\n{}", args.out.display());
     Ok(())
 }
 

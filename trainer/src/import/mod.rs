@@ -10,6 +10,5 @@ mod stored;
 mod torch_file;
 mod write;
 
-pub use command::{ImportRequest, run};
-pub use files::Kind;
+pub use command::{ImportArgs, run};
 pub use load::WeightsConfig;

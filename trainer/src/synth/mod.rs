@@ -10,6 +10,7 @@ mod camera;
 mod canvas;
 mod clothes;
 mod colour;
+mod command;
 mod domain;
 mod figure;
 mod hats;
@@ -29,6 +30,8 @@ mod stream;
 mod surface;
 mod view;
 mod wardrobe;
+
+pub use command::{SynthArgs, run};
 
 use std::fs;
 use std::path::{Path, PathBuf};

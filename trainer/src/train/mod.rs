@@ -1,6 +1,7 @@
 //! Co-training.
 
 mod checkpoint;
+mod command;
 mod latents;
 mod loss_scale;
 mod metrics;
@@ -8,4 +9,4 @@ mod run;
 mod step;
 
 pub use checkpoint::{Checkpoint, evaluation_path};
-pub use run::{TrainRequest, run};
+pub use command::{TrainArgs, command};
