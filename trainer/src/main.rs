@@ -14,6 +14,7 @@ mod model_dir;
 mod random;
 mod rank;
 mod synth;
+mod tensors;
 mod train;
 
 use clap::Parser;

@@ -25,7 +25,7 @@ use adapter::CastFloats;
 #[cfg(feature = "training")]
 pub use layout::{Layout, Place, unet_to_diffusers, vae_to_diffusers};
 #[cfg(feature = "training")]
-pub use tensors::{Values, assign, shapes};
+pub use tensors::{Values, assign, shapes, values};
 
 /// Number format of stored weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

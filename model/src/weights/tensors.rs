@@ -67,6 +67,22 @@ pub struct Values {
     pub read: Box<Read>,
 }
 
+/// Every tensor of a module, under its stored name and in its stored layout.
+pub fn values<B: Backend, M: Module<B>>(module: &M) -> Vec<Values> {
+    let snapshots = module.collect(None, Some(Box::new(BurnToPyTorchAdapter)), false);
+    (snapshots.into_iter())
+        .map(|snapshot| Values {
+            name: snapshot.full_path(),
+            shape: snapshot.shape.to_vec(),
+            read: Box::new(move || {
+                let data = snapshot.to_data().map_err(|error| format!("{error:?}"))?;
+                let numbers = data.convert::<f32>().into_vec();
+                numbers.map_err(|error| format!("{error:?}"))
+            }),
+        })
+        .collect()
+}
+
 /// `module` with the given tensors in place of its own; at any time, one of them is
 /// in memory twice. Tensors that are not given stay as they are.
 ///

@@ -8,16 +8,16 @@ use clap::Args;
 use dcac_model::dcac::Dcac;
 use dcac_model::diffusion::{FineTune, VaeEncoder};
 use dcac_model::reid::ReidEncoder;
-use dcac_model::weights::{Precision, unet_to_diffusers, vae_to_diffusers};
+use dcac_model::weights::{Precision, Values, unet_to_diffusers, vae_to_diffusers};
 use serde_json::json;
 
 use super::files::{self as published, Kind};
 use super::load::{fill, plan, wanted};
 use super::plan::Planned;
-use super::write;
 use crate::config::RunConfig;
 use crate::files::{self, NewFolder};
 use crate::model_dir;
+use crate::tensors::write_safetensors;
 
 /// `trainer import`.
 #[derive(Args)]
@@ -82,7 +82,7 @@ pub fn run(args: &ImportArgs) -> Result<()> {
     let summary = plan.summary();
     let folder = NewFolder::create(&args.out)?;
     if args.kind == Kind::Sd {
-        stable_diffusion(folder.draft(), &plan.tensors, args.dtype)?;
+        stable_diffusion(folder.draft(), plan.tensors, args.dtype)?;
     } else {
         let (encoder, rest): (Vec<Planned>, Vec<Planned>) =
             (plan.tensors.into_iter()).partition(|tensor| tensor.name.starts_with("encoder."));
@@ -109,9 +109,12 @@ pub fn run(args: &ImportArgs) -> Result<()> {
             &provenance,
         )?;
         if !rest.is_empty() {
-            let rest: Vec<&Planned> = rest.iter().collect();
-            let path = folder.draft().join(TRAINING);
-            write::safetensors(&path, &rest, str::to_string, args.dtype)?;
+            write(
+                &folder.draft().join(TRAINING),
+                rest,
+                str::to_string,
+                args.dtype,
+            )?;
         }
     }
     folder.publish()?;
@@ -122,21 +125,39 @@ pub fn run(args: &ImportArgs) -> Result<()> {
 /// A name of this project to one of another.
 type Rename = fn(&str) -> String;
 
-fn stable_diffusion(folder: &Path, tensors: &[Planned], precision: Precision) -> Result<()> {
+fn stable_diffusion(folder: &Path, mut tensors: Vec<Planned>, precision: Precision) -> Result<()> {
     let parts: [(&str, &str, Rename); 2] = [
         ("unet", "guidance.unet.", unet_to_diffusers),
         ("vae", "vae.", vae_to_diffusers),
     ];
     for (part, prefix, rename) in parts {
-        let chosen: Vec<&Planned> = (tensors.iter())
-            .filter(|tensor| tensor.name.starts_with(prefix))
-            .collect();
+        let (chosen, others) =
+            (tensors.into_iter()).partition(|tensor| tensor.name.starts_with(prefix));
+        tensors = others;
         let folder = folder.join(part);
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         let path = folder.join("diffusion_pytorch_model.safetensors");
         let rename = |name: &str| rename(name.strip_prefix(prefix).unwrap_or(name));
-        write::safetensors(&path, &chosen, rename, precision)?;
+        write(&path, chosen, rename, precision)?;
     }
+    Ok(())
+}
+
+fn write(
+    path: &Path,
+    tensors: Vec<Planned>,
+    rename: impl Fn(&str) -> String,
+    precision: Precision,
+) -> Result<()> {
+    let bar = files::progress("writing", tensors.len());
+    let values: Vec<Values> = (tensors.into_iter())
+        .map(|tensor| {
+            let name = rename(&tensor.name);
+            tensor.into_values(name)
+        })
+        .collect();
+    write_safetensors(path, &values, precision, || bar.inc(1))?;
+    bar.finish_and_clear();
     Ok(())
 }

@@ -7,7 +7,8 @@ use dcac_model::dcac::DcacConfig;
 use dcac_model::weights::Layout;
 
 use super::plan::Sorted;
-use super::source::{self, Tensors};
+use super::source;
+use crate::tensors::Tensors;
 
 /// Published models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

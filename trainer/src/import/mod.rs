@@ -6,9 +6,7 @@ mod load;
 mod pickle;
 mod plan;
 mod source;
-mod stored;
 mod torch_file;
-mod write;
 
 pub use command::{ImportArgs, run};
 pub use load::WeightsConfig;

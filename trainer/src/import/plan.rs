@@ -7,8 +7,7 @@ use anyhow::{Result, bail};
 use dcac_model::clip::resize_positions;
 use dcac_model::weights::{Layout, Place, Values};
 
-use super::source::Tensors;
-use super::stored::Stored;
+use crate::tensors::{Stored, Tensors};
 
 /// Patch rows and columns.
 type Grid = (usize, usize);

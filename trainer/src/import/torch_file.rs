@@ -11,8 +11,7 @@ use anyhow::{Context, Result, bail};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{self, Object, Value};
-use super::source::Tensors;
-use super::stored::{Format, Stored, TensorFile};
+use crate::tensors::{Format, Stored, TensorFile, Tensors};
 
 /// A pickle over this is no description of weights.
 const LARGEST_PICKLE: u64 = 256 << 20;

@@ -4,20 +4,18 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use burn::tensor::f16;
-use dcac_model::weights::Precision;
+use dcac_model::weights::{Precision, Values};
 use serde_json::json;
 
-use super::plan::Planned;
-use crate::files;
-
-/// Writes tensors under the names that `rename` gives them.
-pub fn safetensors(
+/// Writes tensors; `written` hears of every one. A file that exists is overwritten, and
+/// half-written if this fails: call it on a draft.
+pub fn write_safetensors(
     path: &Path,
-    tensors: &[&Planned],
-    rename: impl Fn(&str) -> String,
+    tensors: &[Values],
     precision: Precision,
+    written: impl Fn(),
 ) -> Result<()> {
     let failed = || format!("cannot write {}", path.display());
     let (dtype, size) = match precision {
@@ -33,7 +31,7 @@ pub fn safetensors(
         let entry = json!({
             "dtype": dtype, "shape": tensor.shape, "data_offsets": [start, end],
         });
-        header.insert(rename(&tensor.name), entry);
+        header.insert(tensor.name.clone(), entry);
     }
     let mut header = serde_json::to_vec(&header)?;
     // The format wants the numbers to begin at a multiple of 8.
@@ -42,9 +40,9 @@ pub fn safetensors(
     file.write_all(&(header.len() as u64).to_le_bytes())
         .with_context(failed)?;
     file.write_all(&header).with_context(failed)?;
-    let bar = files::progress("writing", tensors.len());
     for tensor in tensors {
-        let numbers = tensor.read()?;
+        let read = (tensor.read)();
+        let numbers = read.map_err(|error| anyhow!("`{}`: {error}", tensor.name))?;
         let bytes: Vec<u8> = match precision {
             Precision::F16 => (numbers.iter())
                 .flat_map(|&value| f16::from_f32(value).to_le_bytes())
@@ -54,8 +52,9 @@ pub fn safetensors(
                 .collect(),
         };
         file.write_all(&bytes).with_context(failed)?;
-        bar.inc(1);
+        written();
     }
-    bar.finish_and_clear();
-    file.flush().with_context(failed)
+    let file = (file.into_inner()).map_err(|error| error.into_error());
+    // What a rename will make the only copy must have reached the disk.
+    (file.and_then(|file| file.sync_all())).with_context(failed)
 }
