@@ -73,6 +73,20 @@ impl Trained {
     }
 }
 
+/// The newest checkpoint of a run.
+pub fn last_checkpoint(run: &Path) -> Result<PathBuf> {
+    let folder = run.join("checkpoints");
+    let mut steps: Vec<PathBuf> = fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    steps.retain(|path| {
+        (path.file_name()).is_some_and(|n| n.to_string_lossy().starts_with("step-"))
+    });
+    steps.sort();
+    steps.pop().context("no checkpoint")
+}
+
 /// One gallery picture's place: its file name and cosine similarity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use dcac_tests::trainer::{Trained, trainer_ok};
+use dcac_tests::trainer::{Trained, last_checkpoint, trainer_ok};
 use serde_json::Value;
 use xtask::paths;
 
@@ -36,11 +36,11 @@ fn the_same_seed_trains_the_same_model_and_another_does_not() {
     }
     assert_eq!(first, losses(&at.path("again")));
     assert_ne!(first, losses(&at.path("other")));
-    let weights = |run: &str| fs::read(at.path(run).join("checkpoints/last/model.safetensors"));
-    assert_eq!(
-        weights("run").expect("weights"),
-        weights("again").expect("weights")
-    );
+    let weights = |run: &str| {
+        let folder = last_checkpoint(&at.path(run)).expect("a checkpoint");
+        fs::read(folder.join("model.safetensors")).expect("weights")
+    };
+    assert_eq!(weights("run"), weights("again"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Backends: the one place that names them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -30,6 +31,16 @@ impl FromStr for DeviceChoice {
             _ => Err(format!(
                 "`{text}` is no device; choose cpu, wgpu or cuda[:N]"
             )),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Wgpu => f.write_str("wgpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
         }
     }
 }

@@ -95,6 +95,16 @@ fn report(
 }
 
 impl Report {
+    /// The main figures in a line.
+    pub fn line(&self) -> String {
+        format!(
+            "{}  Rank-1 {:.1}  mAP {:.1}",
+            self.folder,
+            100.0 * self.rank1,
+            100.0 * self.metrics.map
+        )
+    }
+
     /// The figures in percent, for people.
     pub fn table(&self) -> String {
         let percent = |share: f64| format!("{:6.1}", 100.0 * share);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::files::{self, NewFolder};
 use crate::model_dir;
-use crate::train::{Checkpoint, evaluation_path};
+use crate::train::{Checkpoint, Which, evaluation_at};
 
 /// `trainer export`.
 #[derive(Args)]
@@ -21,6 +21,9 @@ pub struct ExportArgs {
     /// Folder to create
     #[arg(long)]
     out: PathBuf,
+    /// last, best (of those evaluated while training) or step-N
+    #[arg(long, default_value = "last")]
+    checkpoint: Which,
     /// f16 or f32
     #[arg(long, default_value = "f32", value_parser = model_dir::precision)]
     dtype: Precision,
@@ -30,13 +33,9 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs) -> Result<()> {
     let (run, out) = (&args.run, &args.out);
     files::require_new(out)?;
-    let (state, config, model) = Checkpoint::read::<Flex>(run, &Default::default())?;
-    let figures = evaluation_path(run);
-    let metrics = if figures.is_file() {
-        serde_json::from_slice(&files::read(&figures)?)?
-    } else {
-        json!([])
-    };
+    let (state, config, model) =
+        Checkpoint::read::<Flex>(run, &args.checkpoint, &Default::default())?;
+    let metrics = evaluation_at(run, state.step)?;
     let provenance = json!({
         "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
         "method": if config.model.diffusion.is_some() { "DCAC" } else { "baseline" },

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
 /// Writes `bytes` beside `path` and renames.
@@ -15,15 +16,28 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::create_dir_all(folder).with_context(failed)?;
     let mut file = NamedTempFile::new_in(folder).with_context(failed)?;
     file.write_all(bytes).with_context(failed)?;
+    publish(file, path).with_context(failed)
+}
+
+fn publish(draft: NamedTempFile, path: &Path) -> Result<()> {
     // Temporary files are private; what a user asked for follows their umask's usual result.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let readable = fs::Permissions::from_mode(0o644);
-        fs::set_permissions(file.path(), readable).with_context(failed)?;
+        fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o644))?;
     }
-    file.persist(path).with_context(failed)?;
+    draft.persist(path)?;
     Ok(())
+}
+
+/// Lets `fill` write a draft beside `path` and renames it.
+pub fn write_with(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let folder = parent(path);
+    fs::create_dir_all(folder).with_context(failed)?;
+    let draft = NamedTempFile::new_in(folder).with_context(failed)?;
+    fill(draft.path())?;
+    publish(draft, path).with_context(failed)
 }
 
 /// Writes a value as indented JSON.
@@ -61,6 +75,9 @@ pub fn require_new(folder: &Path) -> Result<()> {
     }
 }
 
+/// What the names of drafts begin with.
+pub const DRAFT: &str = ".draft-";
+
 /// A folder that appears under its final name only when it is complete.
 pub struct NewFolder {
     draft: TempDir,
@@ -75,7 +92,7 @@ impl NewFolder {
         let failed = || format!("cannot create {}", path.display());
         fs::create_dir_all(folder).with_context(failed)?;
         let draft = tempfile::Builder::new()
-            .prefix(".draft-")
+            .prefix(DRAFT)
             .permissions_of_a_folder()
             .tempdir_in(folder)
             .with_context(failed)?;
@@ -143,6 +160,20 @@ pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// SHA-256 of a file, in hexadecimal digits.
+pub fn sha256(path: &Path) -> Result<String> {
+    let failed = || format!("cannot read {}", path.display());
+    let mut hash = Sha256::new();
+    let mut file = fs::File::open(path).with_context(failed)?;
+    std::io::copy(&mut file, &mut hash).with_context(failed)?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The last part of a path, for people.

@@ -29,6 +29,10 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if error.is::<train::Stopped>() {
+                eprintln!("{error}");
+                return ExitCode::from(train::STOPPED_EXIT_CODE);
+            }
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

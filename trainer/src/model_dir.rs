@@ -32,9 +32,7 @@ pub fn write<B: Backend>(
     provenance: &Value,
 ) -> Result<usize> {
     let weights = encoder.save(precision)?;
-    let digest: String = (Sha256::digest(&weights).iter())
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = files::hex(&Sha256::digest(&weights));
     let manifest = json!({
         "files": { WEIGHTS: { "bytes": weights.len(), "sha256": digest } },
         "dtype": precision,

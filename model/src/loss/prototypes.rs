@@ -66,6 +66,16 @@ impl PrototypeMemory {
         Ok(Self { prototypes, dim })
     }
 
+    /// The memory of prototypes `[N, dim]`, row-major, that [`Self::as_slice`] once gave.
+    pub fn from_prototypes(prototypes: Vec<f32>, dim: usize) -> Self {
+        Self { prototypes, dim }
+    }
+
+    /// Width of a prototype.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
     /// M as a tensor `[N, dim]`.
     pub fn tensor<B: Backend>(&self, device: &B::Device) -> Tensor<B, 2> {
         let shape = [self.prototypes.len() / self.dim, self.dim];

@@ -5,4 +5,4 @@ mod profile;
 mod resolve;
 mod run;
 
-pub use run::{OptimConfig, RunConfig, SamplerConfig};
+pub use run::{CheckpointConfig, EvaluationConfig, OptimConfig, RunConfig, SamplerConfig};

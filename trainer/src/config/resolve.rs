@@ -10,7 +10,7 @@ use dcac_model::nn::Compute;
 use dcac_model::reid::EncoderConfig;
 use serde::{Deserialize, Serialize};
 
-use super::{OptimConfig, RunConfig, SamplerConfig};
+use super::{CheckpointConfig, EvaluationConfig, OptimConfig, RunConfig, SamplerConfig};
 use crate::import::WeightsConfig;
 
 /// A configuration file. A `preset` names sizes; keys beside it replace its own.
@@ -33,6 +33,10 @@ pub(super) struct RawConfig {
     augment: Augmentation,
     #[serde(default)]
     weights: WeightsConfig,
+    #[serde(default)]
+    checkpoint: CheckpointConfig,
+    #[serde(default)]
+    evaluation: EvaluationConfig,
 }
 
 fn paper_seed() -> u64 {
@@ -120,6 +124,8 @@ impl RawConfig {
             sampler: self.sampler,
             augment: self.augment,
             weights: self.weights,
+            checkpoint: self.checkpoint,
+            evaluation: self.evaluation,
         })
     }
 }
@@ -182,6 +188,8 @@ impl From<RunConfig> for RawConfig {
             sampler: config.sampler,
             augment: config.augment,
             weights: config.weights,
+            checkpoint: config.checkpoint,
+            evaluation: config.evaluation,
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use dcac_model::dcac::DcacConfig;
 use dcac_model::image::Augmentation;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::resolve::RawConfig;
 use super::{overrides, profile};
@@ -27,6 +28,10 @@ pub struct RunConfig {
     pub augment: Augmentation,
     /// Published weights to begin with.
     pub weights: WeightsConfig,
+    /// When to save.
+    pub checkpoint: CheckpointConfig,
+    /// When to evaluate.
+    pub evaluation: EvaluationConfig,
 }
 
 /// Adam, its rates and the run's length. Defaults are the paper's.
@@ -48,6 +53,8 @@ pub struct OptimConfig {
     pub first_epoch: usize,
     /// Epochs from which the rate is a tenth of what it was.
     pub milestones: Vec<usize>,
+    /// L2 norm that all gradients together are clipped to; not clipped unless set.
+    pub clip_norm: Option<f32>,
 }
 
 impl Default for OptimConfig {
@@ -60,6 +67,7 @@ impl Default for OptimConfig {
             warmup_factor: 0.1,
             first_epoch: 1,
             milestones: vec![30, 50],
+            clip_norm: None,
         }
     }
 }
@@ -98,6 +106,37 @@ impl Default for SamplerConfig {
     }
 }
 
+/// Checkpoints of a run. One is always written at its end, and when it is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointConfig {
+    /// Epochs from one to the next.
+    pub every: usize,
+    /// Steps from one to the next within an epoch; 0 saves between epochs alone.
+    pub every_steps: u64,
+    /// How many of the newest are kept, beside the best.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            every: 1,
+            every_steps: 0,
+            keep: 2,
+        }
+    }
+}
+
+/// Evaluation on the targets while training; there is always one at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationConfig {
+    /// Epochs from one to the next; 0 evaluates at the end alone, as the paper does. The
+    /// checkpoint of the highest mean mAP is kept: a choice that has seen the targets.
+    pub every: usize,
+}
+
 impl RunConfig {
     /// Reads a file, applies `KEY=VALUE` overrides, fills presets in and checks.
     pub fn read(path: &Path, sets: &[String]) -> Result<Self> {
@@ -130,6 +169,19 @@ impl RunConfig {
         Ok(toml::to_string_pretty(&RawConfig::from(self.clone()))?)
     }
 
+    /// SHA-256 of [`Self::to_toml`], to tell runs apart.
+    pub fn digest(&self) -> Result<String> {
+        Ok(files::hex(&Sha256::digest(self.to_toml()?)))
+    }
+
+    /// What trains, for people.
+    pub fn method(&self) -> &'static str {
+        match self.model.diffusion {
+            Some(_) => "DCAC",
+            None => "baseline without diffusion",
+        }
+    }
+
     fn validate(&self) -> Result<()> {
         self.model.validate()?;
         if self.sampler.identities < 2 || self.sampler.images == 0 {
@@ -152,6 +204,12 @@ impl RunConfig {
             if !(low > 0.0 && high >= low && high.is_finite()) {
                 bail!("`augment.{key}` is [{low}, {high}], expected [from, to] above 0");
             }
+        }
+        if let Some(norm) = self.optim.clip_norm.filter(|norm| !(*norm > 0.0)) {
+            bail!("`optim.clip_norm` is {norm}, expected a number above 0");
+        }
+        if self.checkpoint.every == 0 || self.checkpoint.keep == 0 {
+            bail!("`checkpoint.every` and `checkpoint.keep` must be at least 1");
         }
         if self.optim.epochs == 0 {
             bail!("`optim.epochs` is 0, expected at least 1");

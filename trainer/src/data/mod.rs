@@ -4,6 +4,7 @@ mod batches;
 mod market1501;
 mod sampler;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -55,6 +56,12 @@ impl FromStr for NamedData {
             layout: Layout::Market1501,
             folder: folder.into(),
         })
+    }
+}
+
+impl fmt::Display for NamedData {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{}={}", self.layout.name(), self.folder.display())
     }
 }
 

@@ -25,7 +25,12 @@ pub fn open(path: &Path) -> Result<Tensors> {
         ),
         _ => safetensors(&file),
     };
-    let tensors = tensors.with_context(|| format!("{} is no file of weights", path.display()))?;
+    let tensors = tensors.with_context(|| {
+        format!(
+            "{} is no file of weights, or was not fetched whole",
+            path.display()
+        )
+    })?;
     if tensors.is_empty() {
         bail!("{} holds no tensors", path.display());
     }

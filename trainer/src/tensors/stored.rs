@@ -105,7 +105,7 @@ impl Stored {
         };
         if to > file.bytes {
             bail!(
-                "{} ends before its tensors do: it has {} bytes; fetch it again",
+                "{} ends before its tensors do: it has {} bytes",
                 file.path.display(),
                 file.bytes
             );

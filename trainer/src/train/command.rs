@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::run::{TrainRequest, run};
+use crate::config::RunConfig;
 use crate::data::NamedData;
 use crate::device::DeviceArgs;
 
@@ -13,10 +14,10 @@ use crate::device::DeviceArgs;
 #[derive(Args)]
 pub struct TrainArgs {
     /// TOML file, such as trainer/configs/tiny-dcac.toml
-    #[arg(long)]
-    config: PathBuf,
+    #[arg(long, required_unless_present = "resume")]
+    config: Option<PathBuf>,
     /// Training data as NAME=DIR; several are merged (NAME: market1501)
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "resume")]
     data: Vec<NamedData>,
     /// Unseen data to evaluate on at the end, as NAME=DIR; the training data's own
     /// test split unless given
@@ -28,18 +29,27 @@ pub struct TrainArgs {
     #[command(flatten)]
     device: DeviceArgs,
     /// Folder to create for the run
-    #[arg(long)]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with a run that was stopped, with its own configuration and data
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "data", "target", "set", "out"])]
+    resume: Option<PathBuf>,
 }
 
 /// Trains and evaluates.
 pub fn command(args: TrainArgs) -> Result<()> {
-    run(TrainRequest {
-        config: args.config,
-        data: args.data,
-        targets: args.target,
-        overrides: args.set,
-        device: args.device.device,
-        out: args.out,
-    })
+    let device = args.device.device;
+    let request = match (args.resume, args.config, args.out) {
+        (Some(run), _, _) => TrainRequest::resume(run, device)?,
+        (None, Some(config), Some(out)) => TrainRequest {
+            config: RunConfig::read(&config, &args.set)?,
+            data: args.data,
+            targets: args.target,
+            device,
+            out,
+            resume: false,
+        },
+        _ => bail!("expected --config, --data and --out, or --resume"),
+    };
+    run(request)
 }

@@ -1,11 +1,17 @@
-//! What a run writes down of every step.
+//! What a run writes down of every step, and of every evaluation while it trains.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::evaluate::Report;
+use crate::files;
+
+const EVALUATIONS: &str = "evaluations.jsonl";
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -26,6 +32,9 @@ pub struct StepMetrics {
     pub loss_dif: Option<f32>,
     /// Share of the batch that the classifier names right.
     pub accuracy: f32,
+    /// L2 norm of all gradients before clipping, where it was computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_norm: Option<f32>,
     /// What losses are multiplied by before the backward pass in f16.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_scale: Option<f32>,
@@ -33,27 +42,62 @@ pub struct StepMetrics {
     pub images_per_second: f64,
 }
 
-/// `metrics.jsonl`, one object a line, flushed at every epoch's end.
-pub struct MetricsLog {
+/// One line of `evaluations.jsonl`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: u64,
+    /// Figures of every target.
+    pub reports: Vec<Report>,
+}
+
+/// A file of one JSON object a line, each with its `step`.
+pub struct StepLog {
     file: BufWriter<File>,
     path: PathBuf,
 }
 
-impl MetricsLog {
-    /// Starts the file of a run.
-    pub fn create(run: &Path) -> Result<Self> {
-        let path = run.join("metrics.jsonl");
-        let file =
-            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+impl StepLog {
+    /// `metrics.jsonl` of a run that stands after `step`.
+    pub fn metrics(run: &Path, step: u64) -> Result<Self> {
+        Self::open(run.join("metrics.jsonl"), step)
+    }
+
+    /// `evaluations.jsonl` of a run that stands after `step`.
+    pub fn evaluations(run: &Path, step: u64) -> Result<Self> {
+        Self::open(run.join(EVALUATIONS), step)
+    }
+
+    /// Goes on after `step`: lines of later steps, which a run that was killed may have
+    /// left, are dropped.
+    fn open(path: PathBuf, step: u64) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Line {
+            step: u64,
+        }
+        let before = if path.is_file() {
+            files::read_text(&path)?
+        } else {
+            String::new()
+        };
+        let done = |line: &&str| serde_json::from_str::<Line>(line).is_ok_and(|l| l.step <= step);
+        let kept: String = (before.lines().take_while(done))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        files::write(&path, kept.as_bytes())?;
+        let file = (OpenOptions::new().append(true).open(&path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
             file: BufWriter::new(file),
             path,
         })
     }
 
-    /// Adds a step.
-    pub fn add(&mut self, metrics: &StepMetrics) -> Result<()> {
-        let line = serde_json::to_string(metrics)?;
+    /// Adds a line.
+    pub fn add(&mut self, line: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_string(line)?;
         writeln!(self.file, "{line}")
             .with_context(|| format!("cannot write {}", self.path.display()))
     }
@@ -64,8 +108,21 @@ impl MetricsLog {
     }
 }
 
+/// Figures of a run after `step`, as its log has them; an empty list if it was not
+/// evaluated there.
+pub fn evaluation_at(run: &Path, step: u64) -> Result<Value> {
+    let path = run.join(EVALUATIONS);
+    if !path.is_file() {
+        return Ok(Value::Array(Vec::new()));
+    }
+    let text = files::read_text(&path)?;
+    let lines = text.lines().map(serde_json::from_str::<Value>);
+    let found = lines.flatten().filter(|line| line["step"] == step).last();
+    Ok(found.map_or(Value::Array(Vec::new()), |mut line| line["reports"].take()))
+}
+
 /// Means over an epoch.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct EpochMeans {
     steps: f32,
     sums: [f32; 5],
@@ -90,5 +147,24 @@ impl EpochMeans {
         };
         let accuracy = 100.0 * accuracy;
         format!("loss {loss:.3}  L_id {id:.3}  L_pcl {pcl:.3}{dif}  named right {accuracy:4.1}%")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_goes_on_after_its_checkpoint() -> Result<()> {
+        let run = tempfile::tempdir()?;
+        let path = run.path().join("metrics.jsonl");
+        // The last line was cut when the run was killed.
+        std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st")?;
+        let mut log = StepLog::metrics(run.path(), 2)?;
+        log.add(&serde_json::json!({ "step": 3, "again": true }))?;
+        log.flush()?;
+        let lines = "{\"step\":1}\n{\"step\":2}\n{\"again\":true,\"step\":3}\n";
+        assert_eq!(std::fs::read_to_string(&path)?, lines);
+        Ok(())
     }
 }

@@ -2,11 +2,18 @@
 
 mod checkpoint;
 mod command;
+mod cost;
+mod gradients;
 mod latents;
 mod loss_scale;
 mod metrics;
+mod record;
 mod run;
+mod session;
 mod step;
+mod stop;
 
-pub use checkpoint::{Checkpoint, evaluation_path};
+pub use checkpoint::{Checkpoint, Which};
 pub use command::{TrainArgs, command};
+pub use metrics::evaluation_at;
+pub use stop::{EXIT_CODE as STOPPED_EXIT_CODE, Stopped};

@@ -1,84 +1,121 @@
 //! A run from configuration to evaluation.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use burn::module::AutodiffModule;
+use anyhow::{Result, bail};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use dcac_model::dcac::Dcac;
 use dcac_model::diffusion::{NoiseSchedule, VaeEncoder};
-use dcac_model::image::Resampling;
-use dcac_model::loss::PrototypeMemory;
-use dcac_model::reid::{EncoderConfig, ReidEncoder};
-use indicatif::HumanDuration;
 
 use super::checkpoint::{self, Checkpoint};
+use super::cost::{Clock, Costs};
 use super::latents::LatentCache;
-use super::metrics::{EpochMeans, MetricsLog};
+use super::loss_scale::LossScale;
+use super::metrics::{EpochMeans, StepLog};
+use super::record::{RunRecord, RunState};
+use super::session::Session;
 use super::step::Trainer;
+use super::stop::{self, Stopped};
 use crate::config::RunConfig;
-use crate::data::{Loader, NamedData, Split, TrainingSet, View, epoch_batches};
+use crate::data::{NamedData, Split, TrainingSet};
 use crate::device::{DeviceChoice, Job, dispatch};
-use crate::model_dir::Embedder;
-use crate::{evaluate, files, random};
+use crate::files::{self, NewFolder};
 
-/// What `trainer train` was asked.
+/// What a run is to do.
 pub struct TrainRequest {
-    /// Configuration file.
-    pub config: PathBuf,
+    /// Everything about the method.
+    pub config: RunConfig,
     /// Sources.
     pub data: Vec<NamedData>,
-    /// Unseen domains to evaluate on.
+    /// Domains to evaluate on; the sources' own test splits if there are none.
     pub targets: Vec<NamedData>,
-    /// `--set`.
-    pub overrides: Vec<String>,
     /// Where to compute.
     pub device: DeviceChoice,
     /// Folder of the run.
     pub out: PathBuf,
+    /// Go on with the run in `out` if there is one.
+    pub resume: bool,
 }
 
-/// `trainer train`.
-pub fn run(request: TrainRequest) -> Result<()> {
-    let config = RunConfig::read(&request.config, &request.overrides)?;
+impl TrainRequest {
+    /// The request that a run began with, to go on with it.
+    pub fn resume(run: PathBuf, device: DeviceChoice) -> Result<Self> {
+        let [data, targets] = RunRecord::read(&run)?.named()?;
+        Ok(Self {
+            config: checkpoint::read_config(&run)?,
+            data,
+            targets,
+            device,
+            out: run,
+            resume: true,
+        })
+    }
+}
+
+/// Trains, or goes on training, and evaluates.
+///
+/// # Errors
+/// [`Stopped`] where the user stopped it; anything else went wrong.
+pub fn run(mut request: TrainRequest) -> Result<()> {
+    let state = RunState::of(&request.out)?;
+    match state {
+        RunState::Absent => files::require_new(&request.out)?,
+        RunState::Finished if request.resume => {
+            println!("finished already  {}", request.out.display());
+            return Ok(());
+        }
+        RunState::Finished => bail!(
+            "{} holds a finished run; choose another folder or remove it",
+            request.out.display()
+        ),
+        RunState::Unfinished { epoch, epochs } if !request.resume => bail!(
+            "{0} holds a run with {epoch} of {epochs} epochs done; go on with it by `trainer train --resume {0}`, or choose another folder",
+            request.out.display()
+        ),
+        RunState::Unfinished { .. } => {
+            if checkpoint::read_config(&request.out)? != request.config {
+                bail!(
+                    "{} was begun with another configuration than this; its own is in its config.toml",
+                    request.out.display()
+                );
+            }
+        }
+    }
     let set = TrainingSet::read(&request.data)?;
-    if set.identities < config.sampler.identities {
+    let needed = request.config.sampler.identities;
+    if set.identities < needed {
         bail!(
-            "the training data has {} identities, a batch needs {}; set a lower sampler.identities",
-            set.identities,
-            config.sampler.identities
+            "the training data has {} identities, a batch needs {needed}; set a lower sampler.identities",
+            set.identities
         );
     }
-    let targets = if request.targets.is_empty() {
-        request.data.clone()
-    } else {
-        request.targets.clone()
-    };
-    for target in &targets {
+    if request.targets.is_empty() {
+        request.targets.clone_from(&request.data);
+    }
+    for target in &request.targets {
         // A wrong path should be heard of now, not after hours of training.
         target.split(Split::Query)?;
         target.split(Split::Gallery)?;
     }
-    files::require_new(&request.out)?;
+    let record = RunRecord::new(&request.data, &request.targets, &set)?;
+    if state != RunState::Absent {
+        RunRecord::read(&request.out)?.check(&record, &request.out)?;
+    }
+    let device = request.device;
     let job = TrainJob {
-        config,
+        request,
         set: Arc::new(set),
-        sources: request.data,
-        targets,
-        out: request.out,
+        record,
     };
-    dispatch(request.device, job)
+    dispatch(device, job)
 }
 
 struct TrainJob {
-    config: RunConfig,
+    request: TrainRequest,
     set: Arc<TrainingSet>,
-    sources: Vec<NamedData>,
-    targets: Vec<NamedData>,
-    out: PathBuf,
+    record: RunRecord,
 }
 
 impl Job for TrainJob {
@@ -88,188 +125,167 @@ impl Job for TrainJob {
     where
         B::Device: 'static,
     {
-        let (config, set) = (&self.config, &self.set);
+        let Self {
+            request,
+            set,
+            record,
+        } = self;
+        let (config, out) = (&request.config, &request.out);
         if !B::supports_dtype(device, config.model.precision.dtype()) {
             bail!(
                 "this device does not compute in {:?}; set precision = \"f32\"",
                 config.model.precision
             );
         }
-        B::seed(device, config.seed);
-        let model = Dcac::<B>::new(&config.model, set.identities, device);
         println!(
             "{} images of {} identities, {}",
             set.images.len(),
             set.identities,
-            if config.model.diffusion.is_some() {
-                "DCAC"
-            } else {
-                "baseline without diffusion"
+            config.method()
+        );
+        let resumed = checkpoint::last_state(out, config)?;
+        let (trainer, vae) = match &resumed {
+            Some((folder, state)) => {
+                println!(
+                    "going on after epoch {} and step {}, from {}",
+                    state.epoch,
+                    state.step,
+                    folder.display()
+                );
+                checkpoint::sweep(out)?;
+                reload::<B>(config, &set, out, folder, state, device)?
             }
-        );
-        let diffusion = config.model.diffusion.as_ref();
-        let vae =
-            diffusion.map(|diffusion| VaeEncoder::<B::InnerBackend>::new(&diffusion.vae, device));
-        let pretrained = config.weights.open(&config.model, &model, vae.as_ref())?;
-        let (model, vae) = pretrained.load(model, vae)?;
-        let model = model.hold_frozen(&config.model);
-        let latents = latent_cache(config, set, vae, device)?;
-        let memory = prototypes(&model.valid().encoder, config, set, device)?;
-        let mut trainer = Trainer::new(config, model, memory, device);
-
-        // Only now, when images have been read and the model exists, does the run exist.
-        fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot create {}", self.out.display()))?;
-        let resolved = config.to_toml()?;
-        files::write(&self.out.join(checkpoint::CONFIG), resolved.as_bytes())?;
-        let (step, epochs) = train(
-            &mut trainer,
-            config,
-            set,
-            latents.as_ref(),
-            &self.out,
-            device,
-        )?;
-
-        let model = trainer.inference_model();
-        let state = Checkpoint {
-            epoch: epochs,
-            step,
-            identities: set.identities,
-            images: set.images.len(),
-            sources: (self.sources.iter())
-                .map(|source| source.folder.display().to_string())
-                .collect(),
+            None => begin::<B>(config, &set, device)?,
         };
-        let saved = state.write(&self.out, &model)?;
-        let embedder = Embedder::new(model.encoder, &config.model.encoder, device);
-        let mut reports = Vec::new();
-        for target in &self.targets {
-            let report = evaluate::on(&embedder, target)?;
-            print!("\n{}", report.table());
-            reports.push(report);
-        }
-        checkpoint::write_evaluation(&self.out, &reports)?;
-        println!(
-            "\ncheckpoint  {}\nlosses      {}\nfigures     {}",
-            saved.display(),
-            self.out.join("metrics.jsonl").display(),
-            checkpoint::evaluation_path(&self.out).display()
-        );
-        Ok(())
+        let latents = latent_cache(config, &set, vae.as_ref(), device)?;
+        let state = match resumed {
+            Some((_, state)) => state,
+            None => {
+                found_run(config, out, &trainer, vae.as_ref(), &record)?;
+                first_state(config, &set, &request.data)?
+            }
+        };
+        drop(vae);
+        stop::listen()?;
+        let mut session = Session {
+            config,
+            set: &set,
+            targets: &request.targets,
+            out,
+            device,
+            device_name: request.device.to_string(),
+            clock: Clock::start(state.costs.wall_seconds),
+            metrics: StepLog::metrics(out, state.step)?,
+            evaluations: StepLog::evaluations(out, state.step)?,
+            state,
+            latents,
+            trainer,
+        };
+        let trained = session.epochs().and_then(|()| session.finish());
+        trained.map_err(|error| {
+            if error.is::<Stopped>() || !checkpoint::has_any(out).unwrap_or(false) {
+                return error;
+            }
+            // Whatever went wrong, what was saved before is still good.
+            error.context(format!(
+                "the run has ended early; its checkpoints are whole, and `trainer train --resume {}` goes on from the last",
+                out.display()
+            ))
+        })
     }
 }
 
-/// The epochs. Returns steps and epochs done.
-fn train<B: AutodiffBackend>(
-    trainer: &mut Trainer<B>,
+type Vae<B> = Option<VaeEncoder<<B as AutodiffBackend>::InnerBackend>>;
+
+/// A model at the start of its run: random, with published weights where they are named.
+fn begin<B: AutodiffBackend>(
     config: &RunConfig,
-    set: &Arc<TrainingSet>,
-    latents: Option<&LatentCache>,
-    out: &Path,
+    set: &TrainingSet,
     device: &B::Device,
-) -> Result<(u64, usize)>
-where
-    B::Device: 'static,
-{
-    let labels: Vec<usize> = set.images.iter().map(|(_, label)| *label).collect();
-    let view = View {
-        preprocess: training_view(config).preprocess,
-        augment: config.augment.clone(),
-        seed: config.seed,
-    };
-    let mut log = MetricsLog::create(out)?;
-    let started = Instant::now();
-    let mut step = 0;
-    for epoch in 1..=config.optim.epochs {
-        if epoch > 1 {
-            let encoder = trainer.inference_model().encoder;
-            trainer.memory = prototypes(&encoder, config, set, device)?;
-        }
-        let mut rng = random::stream(config.seed, "sampler", epoch as u64);
-        let batches = epoch_batches(&labels, set.identities, &config.sampler, &mut rng);
-        let steps = batches.len();
-        let loader = Loader::start(set, &view, batches, step + 1);
-        let lr = config.optim.learning_rate(epoch);
-        let bar = files::progress(&format!("epoch {epoch}"), steps);
-        let (mut means, mut clock) = (EpochMeans::default(), Instant::now());
-        let mut images = 0;
-        let epoch_started = clock;
-        for _ in 0..steps {
-            let batch = loader.next()?;
-            step += 1;
-            let mut metrics = trainer.step(&batch, latents, step, lr)?;
-            metrics.epoch = epoch;
-            metrics.images_per_second = batch.labels.len() as f64 / clock.elapsed().as_secs_f64();
-            images += batch.labels.len();
-            clock = Instant::now();
-            if trainer.backed_off() {
-                bar.println(format!(
-                    "step {step}: gradients overflow, the step is left out and losses are now scaled by {}",
-                    metrics.loss_scale.unwrap_or(1.0)
-                ));
-            }
-            log.add(&metrics)?;
-            means.add(&metrics);
-            bar.set_message(format!("loss {:.3}", metrics.loss));
-            bar.inc(1);
-        }
-        bar.finish_and_clear();
-        log.flush()?;
-        let left = started.elapsed().div_f64(epoch as f64) * (config.optim.epochs - epoch) as u32;
-        let speed = images as f64 / epoch_started.elapsed().as_secs_f64();
-        let digits = if speed < 10.0 { 2 } else { 0 };
-        println!(
-            "epoch {epoch:3}/{}  {}  rate {lr:.2e}  {speed:.digits$} images/s  {} left",
-            config.optim.epochs,
-            means.line(latents.is_some()),
-            HumanDuration(Duration::from_secs(left.as_secs()))
-        );
+) -> Result<(Trainer<B>, Vae<B>)> {
+    B::seed(device, config.seed);
+    let model = Dcac::<B>::new(&config.model, set.identities, device);
+    let diffusion = config.model.diffusion.as_ref();
+    let vae = diffusion.map(|diffusion| VaeEncoder::new(&diffusion.vae, device));
+    let pretrained = config.weights.open(&config.model, &model, vae.as_ref())?;
+    let (model, vae) = pretrained.load(model, vae)?;
+    let model = model.hold_frozen(&config.model);
+    Ok((Trainer::new(config, model, device), vae))
+}
+
+/// A model as a checkpoint left it.
+fn reload<B: AutodiffBackend>(
+    config: &RunConfig,
+    set: &TrainingSet,
+    run: &Path,
+    folder: &Path,
+    state: &Checkpoint,
+    device: &B::Device,
+) -> Result<(Trainer<B>, Vae<B>)> {
+    let model = Dcac::<B>::new(&config.model, set.identities, device);
+    let model = checkpoint::load(run, folder, model)?.hold_frozen(&config.model);
+    let diffusion = config.model.diffusion.as_ref();
+    let vae = diffusion
+        .map(|diffusion| checkpoint::load_vae(run, VaeEncoder::new(&diffusion.vae, device)))
+        .transpose()?;
+    let mut trainer = Trainer::new(config, model, device);
+    checkpoint::restore(folder, &mut trainer)?;
+    trainer.scale = state.loss_scale.clone();
+    Ok((trainer, vae))
+}
+
+/// Makes the run's folder; only now, when everything has been read, does the run exist.
+fn found_run<B: AutodiffBackend>(
+    config: &RunConfig,
+    run: &Path,
+    trainer: &Trainer<B>,
+    vae: Option<&VaeEncoder<B::InnerBackend>>,
+    record: &RunRecord,
+) -> Result<()> {
+    if RunState::of(run)? != RunState::Absent {
+        // It was killed before its first checkpoint, and begins again.
+        return Ok(());
     }
-    Ok((step, config.optim.epochs))
+    let folder = NewFolder::create(run)?;
+    let draft = folder.draft();
+    files::write(
+        &draft.join(checkpoint::CONFIG),
+        config.to_toml()?.as_bytes(),
+    )?;
+    checkpoint::write_frozen(draft, &config.model, &trainer.model, vae)?;
+    record.write(draft)?;
+    folder.publish()
+}
+
+fn first_state(config: &RunConfig, set: &TrainingSet, sources: &[NamedData]) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        config: config.digest()?,
+        epoch: 0,
+        epoch_steps: 0,
+        step: 0,
+        identities: set.identities,
+        images: set.images.len(),
+        sources: (sources.iter())
+            .map(|source| source.folder.display().to_string())
+            .collect(),
+        loss_scale: LossScale::new(config.model.precision),
+        means: EpochMeans::default(),
+        costs: Costs::default(),
+        files: BTreeMap::new(),
+    })
 }
 
 fn latent_cache<B: Backend>(
     config: &RunConfig,
     set: &TrainingSet,
-    vae: Option<VaeEncoder<B>>,
+    vae: Option<&VaeEncoder<B>>,
     device: &B::Device,
 ) -> Result<Option<LatentCache>> {
     let (Some(diffusion), Some(vae)) = (&config.model.diffusion, vae) else {
         return Ok(None);
     };
     let steps = NoiseSchedule::stable_diffusion().steps();
-    let cache = LatentCache::build(set, diffusion, &vae, steps, config.seed, device)?;
+    let cache = LatentCache::build(set, diffusion, vae, steps, config.seed, device)?;
     println!("latents scaled by {:.5}", cache.scale());
     Ok(Some(cache))
-}
-
-/// Training sees its images in the one resize of the method, whatever a test uses.
-fn training_view(config: &RunConfig) -> EncoderConfig {
-    let mut encoder = config.model.encoder.clone();
-    encoder.preprocess.resize = Resampling::Bicubic;
-    encoder
-}
-
-/// The memory of an epoch: neck features of the whole training set without
-/// augmentation, averaged per identity.
-fn prototypes<B: Backend>(
-    encoder: &ReidEncoder<B>,
-    config: &RunConfig,
-    set: &TrainingSet,
-    device: &B::Device,
-) -> Result<PrototypeMemory>
-where
-    B::Device: 'static,
-{
-    let embedder = Embedder::new(encoder.clone(), &training_view(config), device);
-    let paths: Vec<PathBuf> = set.images.iter().map(|(path, _)| path.clone()).collect();
-    let labels: Vec<usize> = set.images.iter().map(|(_, label)| *label).collect();
-    let features = embedder.embed_watched("prototypes", &paths)?;
-    Ok(PrototypeMemory::from_features(
-        &features,
-        embedder.width,
-        &labels,
-        set.identities,
-    )?)
 }

@@ -1,15 +1,19 @@
 //! One step of the co-training.
 
+use std::time::Instant;
+
 use anyhow::{Result, anyhow, bail};
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::{Adam, Optimizer};
+use burn::optim::{Adam, GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor, TensorData};
 use dcac_model::dcac::{Batch, Dcac, DcacConfig, adam};
 use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
 
+use super::cost::Costs;
+use super::gradients;
 use super::latents::LatentCache;
 use super::loss_scale::LossScale;
 use super::metrics::StepMetrics;
@@ -22,41 +26,44 @@ pub struct Trainer<B: AutodiffBackend> {
     pub model: Dcac<B>,
     /// Prototypes of the epoch.
     pub memory: PrototypeMemory,
+    /// Adam and its moments.
+    pub optimizer: OptimizerAdaptor<Adam, Dcac<B>, B>,
+    /// Scale of the losses in f16.
+    pub scale: LossScale,
     config: DcacConfig,
-    optimizer: OptimizerAdaptor<Adam, Dcac<B>, B>,
+    clip_norm: Option<f32>,
     schedule: NoiseSchedule,
-    scale: LossScale,
     device: B::Device,
 }
 
 impl<B: AutodiffBackend> Trainer<B> {
-    /// A trainer at the start of its run.
-    pub fn new(
-        config: &RunConfig,
-        model: Dcac<B>,
-        memory: PrototypeMemory,
-        device: &B::Device,
-    ) -> Self {
+    /// A trainer at the start of its run; its memory is empty until an epoch begins.
+    pub fn new(config: &RunConfig, model: Dcac<B>, device: &B::Device) -> Self {
+        let width = config.model.encoder.vit.embedding;
         Self {
             model,
-            memory,
-            config: config.model.clone(),
+            memory: PrototypeMemory::from_prototypes(Vec::new(), width),
             optimizer: adam(config.optim.weight_decay).init(),
-            schedule: NoiseSchedule::stable_diffusion(),
             scale: LossScale::new(config.model.precision),
+            config: config.model.clone(),
+            clip_norm: config.optim.clip_norm,
+            schedule: NoiseSchedule::stable_diffusion(),
             device: device.clone(),
         }
     }
 
     /// Forward, backward, optimiser, neck statistics and memory, in this order.
-    /// Epoch and speed of the returned metrics are the caller's to fill in.
+    /// Epoch and speed of the returned metrics are the caller's to fill in. Losses that
+    /// are not finite change nothing; the caller must look at them.
     pub fn step(
         &mut self,
         batch: &TrainBatch,
         latents: Option<&LatentCache>,
         step: u64,
         lr: f64,
+        costs: &mut Costs,
     ) -> Result<StepMetrics> {
+        let clock = Instant::now();
         let vit = &self.config.encoder.vit;
         let count = batch.labels.len();
         let pixels = TensorData::new(batch.pixels.clone(), [count, 3, vit.height, vit.width]);
@@ -72,7 +79,6 @@ impl<B: AutodiffBackend> Trainer<B> {
             },
             self.memory.tensor(&self.device),
         );
-
         let mut metrics = StepMetrics {
             epoch: 0,
             step,
@@ -82,45 +88,87 @@ impl<B: AutodiffBackend> Trainer<B> {
             loss_pcl: scalar(&output.contrastive)?,
             loss_dif: output.diffusion.as_ref().map(scalar).transpose()?,
             accuracy: scalar(&output.accuracy)?,
+            gradient_norm: None,
             loss_scale: self.scale.factor(),
             images_per_second: 0.0,
         };
         if !metrics.loss.is_finite() {
-            bail!(
-                "the loss of step {step} is {}; lower optim.base_lr (now at {lr:.2e}) or raise loss.temperature",
-                metrics.loss
-            );
+            return Ok(metrics);
         }
+        let clock = costs.stage("forward", clock);
 
-        let gradients = self.scale.backward(output.total, &self.model)?;
+        let factor = self.scale.factor();
+        let loss = match factor {
+            Some(factor) => output.total * factor,
+            None => output.total,
+        };
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let clock = costs.stage("backward", clock);
+
+        let gradients = self.tame(gradients, factor, &mut metrics)?;
         let model = match gradients {
             Some(gradients) => self.optimizer.step(lr, self.model.clone(), gradients),
             None => self.model.clone(),
         };
-        metrics.loss_scale = self.scale.factor();
         let updates = 0..self.config.loss.neck_updates;
         self.model = updates.fold(model, |model, _| model.absorb(&output.neck));
-        let features: Vec<f32> = (output
-            .features
-            .inner()
-            .into_data()
-            .convert::<f32>()
-            .into_vec())
-        .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
+        let clock = costs.stage("optimiser", clock);
+
+        let features: Vec<f32> = (output.features.inner().into_data().convert::<f32>())
+            .into_vec()
+            .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
         let loss = &self.config.loss;
         self.memory
             .update(&features, &batch.labels, loss.gamma, loss.memory_update);
+        costs.stage("memory", clock);
         Ok(metrics)
     }
 
-    /// Whether the last step's gradients overflowed, so that it was left out.
-    pub fn backed_off(&self) -> bool {
-        self.scale.backed_off()
+    /// Unscales and clips gradients; none if they overflowed, and the step is left out.
+    fn tame(
+        &mut self,
+        mut gradients: GradientsParams,
+        factor: Option<f32>,
+        metrics: &mut StepMetrics,
+    ) -> Result<Option<GradientsParams>> {
+        if let Some(factor) = factor {
+            gradients = gradients::scale(gradients, &self.model, 1.0 / factor);
+        }
+        if factor.is_none() && self.clip_norm.is_none() {
+            return Ok(Some(gradients));
+        }
+        let norm = gradients::norm(&gradients, &self.model)?;
+        metrics.gradient_norm = norm.is_finite().then_some(norm);
+        self.scale.judge(norm.is_finite())?;
+        metrics.loss_scale = self.scale.factor();
+        if !norm.is_finite() {
+            if factor.is_none() {
+                // No scale is to blame: the step is as bad as if its loss had not been finite.
+                metrics.loss = f32::NAN;
+            }
+            return Ok(None);
+        }
+        // As torch.nn.utils.clip_grad_norm_ does it.
+        let share = self.clip_norm.map_or(1.0, |most| most / (norm + 1e-6));
+        if share < 1.0 {
+            gradients = gradients::scale(gradients, &self.model, share);
+        }
+        Ok(Some(gradients))
     }
 
     /// The model without its autodiff graph.
     pub fn inference_model(&self) -> Dcac<B::InnerBackend> {
         self.model.valid()
+    }
+
+    /// Settings of the method.
+    pub fn config(&self) -> &DcacConfig {
+        &self.config
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &B::Device {
+        &self.device
     }
 }
 

@@ -1,0 +1,110 @@
+//! Where the time of a run goes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+/// Seconds by kind of work, in the order in which kinds first appeared.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Costs {
+    /// Parts of a step. On a GPU, work is queued: its time shows where a result is waited for.
+    pub stages: Vec<Cost>,
+    /// Everything else.
+    pub other: Vec<Cost>,
+    /// Seconds since the run's start, pauses between stop and resume left out.
+    pub wall_seconds: f64,
+}
+
+/// Time of one kind of work.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Cost {
+    /// What was done.
+    pub name: String,
+    /// How long it took in all.
+    pub seconds: f64,
+}
+
+impl Costs {
+    /// Adds a part of a step that began at `since`; returns when it ended.
+    pub fn stage(&mut self, name: &str, since: Instant) -> Instant {
+        add(&mut self.stages, name, since)
+    }
+
+    /// Adds other work that began at `since`.
+    pub fn other(&mut self, name: &str, since: Instant) {
+        add(&mut self.other, name, since);
+    }
+
+    /// Writes `cost.json` of a run.
+    pub fn write(&self, run: &Path, device: &str, steps: u64) -> Result<()> {
+        let file = CostFile {
+            device,
+            steps,
+            costs: self,
+            peak_memory_bytes: peak_memory(),
+        };
+        files::write_json(&run.join("cost.json"), &file)
+    }
+}
+
+fn add(costs: &mut Vec<Cost>, name: &str, since: Instant) -> Instant {
+    let now = Instant::now();
+    let seconds = (now - since).as_secs_f64();
+    match costs.iter_mut().find(|cost| cost.name == name) {
+        Some(cost) => cost.seconds += seconds,
+        None => costs.push(Cost {
+            name: name.to_string(),
+            seconds,
+        }),
+    }
+    now
+}
+
+#[derive(Serialize)]
+struct CostFile<'a> {
+    device: &'a str,
+    steps: u64,
+    #[serde(flatten)]
+    costs: &'a Costs,
+    /// Of this process in main memory; null where the system does not tell.
+    peak_memory_bytes: Option<u64>,
+}
+
+/// The most main memory that this process has held, from Linux's /proc.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = (status.lines()).find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// A clock that runs while a run does, across stops.
+pub struct Clock {
+    started: Instant,
+    before: f64,
+}
+
+impl Clock {
+    /// Starts with the seconds of earlier parts of the run.
+    pub fn start(before: f64) -> Self {
+        Self {
+            started: Instant::now(),
+            before,
+        }
+    }
+
+    /// Seconds of the whole run.
+    pub fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Time left, if `done` of `all` took as long as this.
+    pub fn left(&self, done: f64, all: f64) -> Duration {
+        let left = self.seconds() * (all - done).max(0.0) / done.max(f64::MIN_POSITIVE);
+        Duration::from_secs(left.min(1e9) as u64)
+    }
+}

@@ -1,0 +1,284 @@
+//! The training loop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use burn::module::AutodiffModule;
+use burn::tensor::backend::AutodiffBackend;
+use dcac_model::image::Resampling;
+use dcac_model::loss::PrototypeMemory;
+use dcac_model::reid::EncoderConfig;
+use indicatif::HumanDuration;
+use serde_json::json;
+
+use super::checkpoint::{self, Best, Checkpoint};
+use super::cost::Clock;
+use super::latents::LatentCache;
+use super::metrics::{EpochMeans, Evaluation, StepLog, StepMetrics};
+use super::step::Trainer;
+use super::stop::{self, Stopped};
+use crate::config::RunConfig;
+use crate::data::{Loader, NamedData, TrainBatch, TrainingSet, View, epoch_batches};
+use crate::evaluate::{self, Report};
+use crate::model_dir::Embedder;
+use crate::{files, random};
+
+/// A run while it trains.
+pub struct Session<'a, B: AutodiffBackend> {
+    /// Its settings.
+    pub config: &'a RunConfig,
+    /// Training images.
+    pub set: &'a Arc<TrainingSet>,
+    /// What it is evaluated on.
+    pub targets: &'a [NamedData],
+    /// Its folder.
+    pub out: &'a Path,
+    /// Where it computes.
+    pub device: &'a B::Device,
+    /// The same for people.
+    pub device_name: String,
+    /// Latents; none for the baseline.
+    pub latents: Option<LatentCache>,
+    /// Model, optimiser and memory.
+    pub trainer: Trainer<B>,
+    /// Where it stands.
+    pub state: Checkpoint,
+    /// Its time.
+    pub clock: Clock,
+    /// `metrics.jsonl`.
+    pub metrics: StepLog,
+    /// `evaluations.jsonl`.
+    pub evaluations: StepLog,
+}
+
+impl<B: AutodiffBackend> Session<'_, B>
+where
+    B::Device: 'static,
+{
+    /// All epochs that are left.
+    pub fn epochs(&mut self) -> Result<()> {
+        while self.state.epoch < self.config.optim.epochs {
+            self.epoch(self.state.epoch + 1)?;
+            let (evaluation, checkpoints) = (&self.config.evaluation, &self.config.checkpoint);
+            let last = self.state.epoch == self.config.optim.epochs;
+            if !last && evaluation.every > 0 && self.state.epoch.is_multiple_of(evaluation.every) {
+                for report in self.evaluate()? {
+                    println!("epoch {:3}  {}", self.state.epoch, report.line());
+                }
+            }
+            if last || self.state.epoch.is_multiple_of(checkpoints.every) || stop::requested() {
+                self.save()?;
+            }
+            self.stop_if_requested()?;
+        }
+        Ok(())
+    }
+
+    /// One epoch, or what is left of it.
+    fn epoch(&mut self, epoch: usize) -> Result<()> {
+        if self.state.epoch_steps == 0 {
+            // Section 1 of the method: the memory is rebuilt at the start of every epoch.
+            self.trainer.memory = self.prototypes()?;
+            self.state.means = EpochMeans::default();
+        }
+        let labels: Vec<usize> = self.set.images.iter().map(|(_, label)| *label).collect();
+        let mut rng = random::stream(self.config.seed, "sampler", epoch as u64);
+        let mut batches =
+            epoch_batches(&labels, self.set.identities, &self.config.sampler, &mut rng);
+        let steps = batches.len();
+        let batches = batches.split_off(self.state.epoch_steps.min(steps));
+        let loader = Loader::start(self.set, &self.view(), batches, self.state.step + 1);
+        let lr = self.config.optim.learning_rate(epoch);
+        let bar = files::progress(&format!("epoch {epoch}"), steps);
+        bar.set_position(self.state.epoch_steps as u64);
+        let (started, mut images) = (Instant::now(), 0);
+        while self.state.epoch_steps < steps {
+            let clock = Instant::now();
+            let batch = loader.next()?;
+            self.state.costs.stage("load", clock);
+            let metrics = self.step(&batch, epoch, lr, clock)?;
+            images += batch.labels.len();
+            bar.set_message(format!(
+                "loss {:.3}  named right {:.0}%  {:.0} images/s",
+                metrics.loss,
+                100.0 * metrics.accuracy,
+                metrics.images_per_second
+            ));
+            bar.inc(1);
+            if self.state.epoch_steps < steps && self.due() {
+                self.save()?;
+                self.stop_if_requested()?;
+            }
+        }
+        bar.finish_and_clear();
+        self.metrics.flush()?;
+        self.state.epoch = epoch;
+        self.state.epoch_steps = 0;
+        let speed = f64::from(images as u32) / started.elapsed().as_secs_f64();
+        let digits = if speed < 10.0 { 2 } else { 0 };
+        let epochs = self.config.optim.epochs;
+        println!(
+            "epoch {epoch:3}/{epochs}  {}  rate {lr:.2e}  {speed:.digits$} images/s  {} left",
+            self.state.means.line(self.latents.is_some()),
+            HumanDuration(self.clock.left(epoch as f64, epochs as f64)),
+        );
+        Ok(())
+    }
+
+    /// One step and what is written down of it.
+    fn step(
+        &mut self,
+        batch: &TrainBatch,
+        epoch: usize,
+        lr: f64,
+        since: Instant,
+    ) -> Result<StepMetrics> {
+        let step = self.state.step + 1;
+        let (latents, costs) = (self.latents.as_ref(), &mut self.state.costs);
+        let mut metrics = self.trainer.step(batch, latents, step, lr, costs)?;
+        metrics.epoch = epoch;
+        metrics.images_per_second = batch.labels.len() as f64 / since.elapsed().as_secs_f64();
+        if !metrics.loss.is_finite() {
+            return self.refuse(batch, &metrics);
+        }
+        self.metrics.add(&metrics)?;
+        self.state.means.add(&metrics);
+        self.state.step = step;
+        self.state.epoch_steps += 1;
+        Ok(metrics)
+    }
+
+    /// Keeps the names of a batch whose loss is not finite, and ends the run.
+    fn refuse(&self, batch: &TrainBatch, metrics: &StepMetrics) -> Result<StepMetrics> {
+        let images: Vec<_> = (batch.indices.iter())
+            .map(|&index| json!({ "file": self.set.images[index].0, "label": self.set.images[index].1 }))
+            .collect();
+        let path = self.out.join("bad-batch.json");
+        files::write_json(&path, &json!({ "metrics": metrics, "images": images }))?;
+        bail!(
+            "the loss of step {} is {}; lower optim.base_lr (now at {:.2e}) or raise loss.temperature; the images of its batch are listed in {}",
+            metrics.step,
+            metrics.loss,
+            metrics.lr,
+            path.display()
+        )
+    }
+
+    /// Whether to save within an epoch.
+    fn due(&self) -> bool {
+        let every = self.config.checkpoint.every_steps;
+        stop::requested() || (every > 0 && self.state.step.is_multiple_of(every))
+    }
+
+    /// Writes a checkpoint and removes those that are too old.
+    fn save(&mut self) -> Result<PathBuf> {
+        let started = Instant::now();
+        self.metrics.flush()?;
+        self.state.loss_scale = self.trainer.scale.clone();
+        self.state.costs.wall_seconds = self.clock.seconds();
+        let saved = (self.state.write(self.out, &self.trainer))
+            .with_context(|| format!("cannot save the run after step {}", self.state.step))?;
+        let best = Best::read(self.out)?.map(|best| best.step);
+        checkpoint::prune(self.out, self.config.checkpoint.keep, best)?;
+        self.state.costs.other("checkpoints", started);
+        Ok(saved)
+    }
+
+    fn stop_if_requested(&self) -> Result<()> {
+        if stop::requested() && self.state.epoch < self.config.optim.epochs {
+            return Err(Stopped {
+                step: self.state.step,
+                run: self.out.to_path_buf(),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Figures of all targets; the best checkpoint so far is kept.
+    fn evaluate(&mut self) -> Result<Vec<Report>> {
+        let started = Instant::now();
+        let encoder = self.trainer.inference_model().encoder;
+        let embedder = Embedder::new(encoder, &self.config.model.encoder, self.device);
+        let reports = (self.targets.iter())
+            .map(|target| evaluate::on(&embedder, target))
+            .collect::<Result<Vec<Report>>>()?;
+        self.state.costs.other("evaluation", started);
+        let (epoch, step) = (self.state.epoch, self.state.step);
+        self.evaluations.add(&Evaluation {
+            epoch,
+            step,
+            reports: reports.clone(),
+        })?;
+        self.evaluations.flush()?;
+        let map = reports.iter().map(|r| r.metrics.map).sum::<f64>() / reports.len() as f64;
+        if self.config.evaluation.every > 0
+            && Best::read(self.out)?.is_none_or(|best| best.step >= step || map > best.map)
+        {
+            // It must exist before it is called the best.
+            self.save()?;
+            Best { step, epoch, map }.write(self.out)?;
+        }
+        Ok(reports)
+    }
+
+    /// The last evaluation and everything that a run leaves behind.
+    pub fn finish(mut self) -> Result<()> {
+        let reports = self.evaluate()?;
+        for report in &reports {
+            print!("\n{}", report.table());
+        }
+        self.state.costs.wall_seconds = self.clock.seconds();
+        (self.state.costs).write(self.out, &self.device_name, self.state.step)?;
+        // Last, as it says that the run is finished.
+        let figures = super::record::write_figures(self.out, &reports)?;
+        println!(
+            "\ncheckpoints {}\nlosses      {}\nfigures     {}\nmodel       trainer export --run {} --out MODEL_DIR",
+            self.out.join("checkpoints").display(),
+            self.out.join("metrics.jsonl").display(),
+            figures.display(),
+            self.out.display()
+        );
+        Ok(())
+    }
+
+    /// The memory of an epoch: neck features of the whole training set without
+    /// augmentation, averaged per identity.
+    fn prototypes(&mut self) -> Result<PrototypeMemory> {
+        let started = Instant::now();
+        let encoder = self.trainer.model.valid().encoder;
+        let embedder = Embedder::new(encoder, &self.training_view(), self.device);
+        let paths: Vec<PathBuf> = self
+            .set
+            .images
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        let labels: Vec<usize> = self.set.images.iter().map(|(_, label)| *label).collect();
+        let features = embedder.embed_watched("prototypes", &paths)?;
+        self.state.costs.other("prototypes", started);
+        Ok(PrototypeMemory::from_features(
+            &features,
+            embedder.width,
+            &labels,
+            self.set.identities,
+        )?)
+    }
+
+    /// Training sees its images in the one resize of the method, whatever a test uses.
+    fn training_view(&self) -> EncoderConfig {
+        let mut encoder = self.config.model.encoder.clone();
+        encoder.preprocess.resize = Resampling::Bicubic;
+        encoder
+    }
+
+    fn view(&self) -> View {
+        View {
+            preprocess: self.training_view().preprocess,
+            augment: self.config.augment.clone(),
+            seed: self.config.seed,
+        }
+    }
+}
