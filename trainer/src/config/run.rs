@@ -205,7 +205,7 @@ impl RunConfig {
                 bail!("`augment.{key}` is [{low}, {high}], expected [from, to] above 0");
             }
         }
-        if let Some(norm) = self.optim.clip_norm.filter(|norm| !(*norm > 0.0)) {
+        if let Some(norm) = self.optim.clip_norm.filter(|norm| norm.is_nan() || *norm <= 0.0) {
             bail!("`optim.clip_norm` is {norm}, expected a number above 0");
         }
         if self.checkpoint.every == 0 || self.checkpoint.keep == 0 {

@@ -117,7 +117,7 @@ pub fn evaluation_at(run: &Path, step: u64) -> Result<Value> {
     }
     let text = files::read_text(&path)?;
     let lines = text.lines().map(serde_json::from_str::<Value>);
-    let found = lines.flatten().filter(|line| line["step"] == step).last();
+    let found = lines.flatten().rfind(|line| line["step"] == step);
     Ok(found.map_or(Value::Array(Vec::new()), |mut line| line["reports"].take()))
 }
 
