@@ -1,9 +1,12 @@
 //! What a training run leaves behind.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
 use dcac_tests::trainer::{Trained, last_checkpoint, trainer_ok};
+use safetensors::SafeTensors;
 use serde_json::Value;
 use xtask::paths;
 
@@ -17,17 +20,29 @@ fn losses(run: &Path) -> Vec<[f64; 4]> {
         .collect()
 }
 
+/// Trains the small model once more with other settings.
+fn train_again(at: &Trained, out: &str, settings: &[&str]) {
+    let config = paths::root().join("tests/fixtures/small.toml");
+    let line = [
+        "train",
+        "--data",
+        "market1501=data",
+        "--out",
+        out,
+        "--config",
+    ];
+    let line = line.map(OsStr::new).into_iter().chain([config.as_os_str()]);
+    let settings = settings
+        .iter()
+        .flat_map(|set| ["--set", set].map(OsStr::new));
+    trainer_ok(&at.path(""), line.chain(settings)).expect(out);
+}
+
 #[test]
 fn the_same_seed_trains_the_same_model_and_another_does_not() {
     let at = Trained::make().expect("a small model");
-    let config = paths::root().join("tests/fixtures/small.toml");
-    let train = |out: &str, seed: &str| {
-        let line = format!("train --data market1501=data --set seed={seed} --out {out} --config");
-        let line = line.split(' ').map(std::ffi::OsStr::new);
-        trainer_ok(&at.path(""), line.chain([config.as_os_str()])).expect("a second run");
-    };
-    train("again", "1234");
-    train("other", "5");
+    train_again(&at, "again", &[]);
+    train_again(&at, "other", &["seed=5"]);
     let first = losses(&at.path("run"));
     assert!(first.len() > 4);
     for [total, id, pcl, dif] in &first {
@@ -59,10 +74,7 @@ fn a_run_keeps_a_configuration_that_trains_it_again() {
 #[test]
 fn the_baseline_has_no_denoising_loss() {
     let at = Trained::make().expect("a small model");
-    let config = paths::root().join("tests/fixtures/small.toml");
-    let line = "train --data market1501=data --set diffusion.enabled=false --out base --config";
-    let line = line.split(' ').map(std::ffi::OsStr::new);
-    trainer_ok(&at.path(""), line.chain([config.as_os_str()])).expect("a baseline");
+    train_again(&at, "base", &["diffusion.enabled=false"]);
     let log = fs::read_to_string(at.path("base/metrics.jsonl")).expect("metrics.jsonl");
     for line in log.lines() {
         let step: Value = serde_json::from_str(line).expect("a JSON object");
@@ -74,15 +86,15 @@ fn the_baseline_has_no_denoising_loss() {
 #[test]
 fn low_precision_follows_the_losses_of_f32() {
     let at = Trained::make().expect("a small model");
-    let config = paths::root().join("tests/fixtures/small.toml");
     let train = |precision: &str| {
-        let line = format!(
-            "train --data market1501=data --set diffusion.fine_tune=lora --set optim.base_lr=1e-4 \
-             --set loss.temperature=0.1 --set precision={precision} --out in-{precision} --config"
-        );
-        let line = line.split_whitespace().map(std::ffi::OsStr::new);
-        trainer_ok(&at.path(""), line.chain([config.as_os_str()])).expect(precision);
-        losses(&at.path(&format!("in-{precision}")))
+        let (out, precision) = (format!("in-{precision}"), format!("precision={precision}"));
+        let settings = [
+            "diffusion.fine_tune=lora",
+            "optim.base_lr=1e-4",
+            "loss.temperature=0.1",
+        ];
+        train_again(&at, &out, &[&settings[..], &[&precision]].concat());
+        losses(&at.path(&out))
     };
     let exact = train("f32");
     for precision in ["bf16", "f16"] {
@@ -92,4 +104,103 @@ fn low_precision_follows_the_losses_of_f32() {
             assert!((low - exact).abs() < 0.02 * exact, "{low} for {exact}");
         }
     }
+}
+
+/// The tensors of a run that are trained, or those that are not.
+fn tensors(run: &Path, frozen: bool) -> BTreeMap<String, Vec<u8>> {
+    let file = if frozen {
+        run.join("checkpoints/frozen.safetensors")
+    } else {
+        let folder = last_checkpoint(run).expect("a checkpoint");
+        folder.join("model.safetensors")
+    };
+    let bytes = fs::read(file).expect("a file");
+    let tensors = SafeTensors::deserialize(&bytes).expect("safetensors");
+    (tensors.iter())
+        .map(|(name, tensor)| (name.to_string(), tensor.data().to_vec()))
+        .collect()
+}
+
+#[test]
+fn recomputing_changes_no_loss() {
+    let at = Trained::make().expect("a small model");
+    train_again(&at, "again", &["optim.recompute=true"]);
+    assert_eq!(losses(&at.path("run")), losses(&at.path("again")));
+}
+
+#[test]
+fn clipping_holds_a_step_down() {
+    let at = Trained::make().expect("a small model");
+    train_again(&at, "clipped", &["optim.clip_norm=0.5"]);
+    let log = fs::read_to_string(at.path("clipped/metrics.jsonl")).expect("metrics.jsonl");
+    for line in log.lines() {
+        let step: Value = serde_json::from_str(line).expect("a JSON object");
+        assert!(step["gradient_norm"].as_f64().expect("a norm") > 0.5);
+    }
+    let (free, clipped) = (losses(&at.path("run")), losses(&at.path("clipped")));
+    assert_eq!(free[0], clipped[0]);
+    assert_ne!(free.last(), clipped.last());
+}
+
+#[test]
+fn frozen_blocks_stay_as_they_began() {
+    let at = Trained::make().expect("a small model");
+    train_again(&at, "frozen", &["encoder.frozen_blocks=[0,2]"]);
+    let frozen = tensors(&at.path("frozen"), true);
+    let trained = tensors(&at.path("frozen"), false);
+    let in_block = |tensors: &BTreeMap<String, Vec<u8>>, block: usize| {
+        let prefix = format!("encoder.vit.blocks.{block}.");
+        tensors
+            .keys()
+            .filter(|name| name.starts_with(&prefix))
+            .count()
+    };
+    for (block, is_frozen) in [(0, true), (1, false), (2, true)] {
+        assert_eq!(in_block(&frozen, block) > 0, is_frozen, "block {block}");
+        assert_eq!(in_block(&trained, block) == 0, is_frozen, "block {block}");
+    }
+    let names: Vec<_> = trained
+        .keys()
+        .filter(|name| name.contains(".norm1."))
+        .collect();
+    assert_eq!(
+        names
+            .iter()
+            .filter(|name| name.starts_with("encoder."))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_run_begins_with_another_runs_weights() {
+    let at = Trained::make().expect("a small model");
+    let of_encoder = |run: &str| {
+        let mut all = tensors(&at.path(run), false);
+        all.extend(tensors(&at.path(run), true));
+        // The neck's statistics move even at rate 0.
+        all.retain(|name, _| name.starts_with("encoder.") && !name.contains("running_"));
+        all
+    };
+    let unet = |run: &str| {
+        let mut all = tensors(&at.path(run), false);
+        all.retain(|name, _| name.starts_with("guidance.unet."));
+        all
+    };
+    let still = ["optim.base_lr=0", "optim.epochs=1"];
+    for (out, start) in [
+        ("of-run", "weights.start=run"),
+        ("of-model", "weights.start=f32"),
+    ] {
+        train_again(&at, out, &[still[0], still[1], start, "seed=9"]);
+        assert!(of_encoder(out) == of_encoder("run"), "{start}");
+    }
+    assert!(unet("of-run") == unet("run"));
+    assert!(
+        unet("of-model") != unet("run"),
+        "an exported model has no U-Net"
+    );
+    let baseline = ["diffusion.enabled=false", "weights.start=run"];
+    train_again(&at, "base", &[still[0], still[1], baseline[0], baseline[1]]);
+    assert!(of_encoder("base") == of_encoder("run"));
 }

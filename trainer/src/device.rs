@@ -4,6 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::Result;
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 
@@ -65,12 +69,20 @@ pub trait Job {
 
 /// Runs a job on the chosen device.
 pub fn dispatch<J: Job>(choice: DeviceChoice, job: J) -> Result<J::Output> {
+    run::<J, NoCheckpointing>(choice, job)
+}
+
+/// Runs a job that, where an operation is cheap, computes its results again in the
+/// backward pass instead of keeping them: less memory, more time, the same numbers.
+pub fn dispatch_recomputing<J: Job>(choice: DeviceChoice, job: J) -> Result<J::Output> {
+    run::<J, BalancedCheckpointing>(choice, job)
+}
+
+fn run<J: Job, C: CheckpointStrategy>(choice: DeviceChoice, job: J) -> Result<J::Output> {
     match choice {
-        DeviceChoice::Cpu => {
-            job.run::<burn::backend::Autodiff<burn::backend::Flex>>(&Default::default())
-        }
-        DeviceChoice::Wgpu => wgpu(job),
-        DeviceChoice::Cuda(index) => cuda(job, index),
+        DeviceChoice::Cpu => job.run::<Autodiff<burn::backend::Flex, C>>(&Default::default()),
+        DeviceChoice::Wgpu => wgpu::<J, C>(job),
+        DeviceChoice::Cuda(index) => cuda::<J, C>(job, index),
     }
 }
 
@@ -82,17 +94,17 @@ fn missing<T>(device: &str, feature: &str) -> Result<T> {
 }
 
 #[cfg(feature = "wgpu")]
-fn wgpu<J: Job>(job: J) -> Result<J::Output> {
-    job.run::<burn::backend::Autodiff<burn::backend::Wgpu>>(&Default::default())
+fn wgpu<J: Job, C: CheckpointStrategy>(job: J) -> Result<J::Output> {
+    job.run::<Autodiff<burn::backend::Wgpu, C>>(&Default::default())
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn wgpu<J: Job>(_: J) -> Result<J::Output> {
+fn wgpu<J: Job, C>(_: J) -> Result<J::Output> {
     missing("wgpu", "wgpu")
 }
 
 #[cfg(feature = "cuda")]
-fn cuda<J: Job>(job: J, index: usize) -> Result<J::Output> {
+fn cuda<J: Job, C: CheckpointStrategy>(job: J, index: usize) -> Result<J::Output> {
     // Without a driver the first tensor panics deep inside the runtime; the panic's
     // text is the only word there is, so it becomes the error.
     let run = std::panic::AssertUnwindSafe(|| {
@@ -109,10 +121,10 @@ fn cuda<J: Job>(job: J, index: usize) -> Result<J::Output> {
             "no usable NVIDIA GPU {index}: install the NVIDIA driver (libcuda), and NVRTC with the CUDA headers, and let CUDA_PATH name their folder; `nvidia-smi` lists the GPUs"
         )
     })?;
-    job.run::<burn::backend::Autodiff<burn::backend::Cuda>>(&device)
+    job.run::<Autodiff<burn::backend::Cuda, C>>(&device)
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda<J: Job>(_: J, _: usize) -> Result<J::Output> {
+fn cuda<J: Job, C>(_: J, _: usize) -> Result<J::Output> {
     missing("cuda", "cuda")
 }

@@ -20,6 +20,8 @@ pub struct DcacConfig {
     /// Train the patch convolution too. The method freezes CLIP's; one that starts
     /// from random weights has nothing worth freezing.
     pub train_patch: bool,
+    /// Transformer blocks of the encoder that are not trained, counted from 0.
+    pub frozen_blocks: Vec<usize>,
     /// Losses of the re-ID model.
     pub loss: LossConfig,
     /// The diffusion model; `None` is the baseline.
@@ -100,6 +102,14 @@ pub enum DcacConfigError {
         /// What it may be.
         expected: &'static str,
     },
+    /// A block that the encoder does not have.
+    #[error("`encoder.frozen_blocks` names block {block}, the encoder has blocks 0 to {}", depth - 1)]
+    FrozenBlock {
+        /// The block.
+        block: usize,
+        /// Blocks of the encoder.
+        depth: usize,
+    },
     /// The VAE's latent is not the U-Net's.
     #[error("the VAE makes {vae} latent channels, the U-Net takes {unet}; make both equal")]
     Latent {
@@ -135,6 +145,10 @@ impl DcacConfig {
                 })
             }
         };
+        let depth = self.encoder.vit.depth;
+        if let Some(&block) = self.frozen_blocks.iter().find(|&&block| block >= depth) {
+            return Err(DcacConfigError::FrozenBlock { block, depth });
+        }
         let loss = &self.loss;
         let unit = "a number from 0 to 1";
         let positive = "a number above 0";
@@ -197,13 +211,19 @@ impl DcacConfig {
     }
 
     /// Whether the parameter at a dotted `path` of [`super::Dcac`] is trained: the
-    /// neck's bias never is, the patch convolution only on demand, the U-Net by its mode.
+    /// neck's bias never is, the patch convolution only on demand, blocks of the encoder
+    /// unless they are frozen, the U-Net by its mode.
     pub fn trains(&self, path: &str) -> bool {
         if let Some(path) = path.strip_prefix("guidance.unet.") {
             return self
                 .diffusion
                 .as_ref()
                 .is_some_and(|diffusion| diffusion.fine_tune.trains(path));
+        }
+        let block = path.strip_prefix("encoder.vit.blocks.");
+        let block = block.and_then(|rest| rest.split('.').next()?.parse().ok());
+        if block.is_some_and(|block: usize| self.frozen_blocks.contains(&block)) {
+            return false;
         }
         (self.train_patch || !path.starts_with("encoder.vit.patch_embed."))
             && path != "encoder.neck.bias"

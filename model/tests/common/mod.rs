@@ -35,6 +35,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
         }),
         precision: Compute::F32,
         train_patch: false,
+        frozen_blocks: Vec::new(),
         loss: LossConfig::default(),
         diffusion: Some(DiffusionConfig {
             image: 16,

@@ -50,6 +50,8 @@ struct RawEncoder {
     #[serde(default)]
     train_patch: bool,
     #[serde(default)]
+    frozen_blocks: Vec<usize>,
+    #[serde(default)]
     test_resize: Resampling,
     vit: Option<VitConfig>,
 }
@@ -117,6 +119,7 @@ impl RawConfig {
                 encoder,
                 precision: self.precision,
                 train_patch: self.encoder.train_patch,
+                frozen_blocks: self.encoder.frozen_blocks,
                 loss: self.loss,
                 diffusion,
             },
@@ -167,6 +170,7 @@ impl From<RunConfig> for RawConfig {
             encoder: RawEncoder {
                 preset: None,
                 train_patch: config.model.train_patch,
+                frozen_blocks: config.model.frozen_blocks,
                 test_resize: config.model.encoder.preprocess.resize,
                 vit: Some(config.model.encoder.vit),
             },

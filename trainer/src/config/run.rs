@@ -55,6 +55,8 @@ pub struct OptimConfig {
     pub milestones: Vec<usize>,
     /// L2 norm that all gradients together are clipped to; not clipped unless set.
     pub clip_norm: Option<f32>,
+    /// Gradient checkpointing: cheap results are computed again in the backward pass.
+    pub recompute: bool,
 }
 
 impl Default for OptimConfig {
@@ -68,6 +70,7 @@ impl Default for OptimConfig {
             first_epoch: 1,
             milestones: vec![30, 50],
             clip_norm: None,
+            recompute: false,
         }
     }
 }
@@ -205,7 +208,11 @@ impl RunConfig {
                 bail!("`augment.{key}` is [{low}, {high}], expected [from, to] above 0");
             }
         }
-        if let Some(norm) = self.optim.clip_norm.filter(|norm| norm.is_nan() || *norm <= 0.0) {
+        if let Some(norm) = self
+            .optim
+            .clip_norm
+            .filter(|norm| norm.is_nan() || *norm <= 0.0)
+        {
             bail!("`optim.clip_norm` is {norm}, expected a number above 0");
         }
         if self.checkpoint.every == 0 || self.checkpoint.keep == 0 {

@@ -12,6 +12,7 @@ use dcac_model::weights::{Values, assign, shapes};
 use serde::{Deserialize, Serialize};
 
 use super::files::{self, Kind};
+use super::own;
 use super::plan::{Plan, Planned, Sorted};
 
 /// Files or folders to begin with; paths count from the working folder.
@@ -22,6 +23,9 @@ pub struct WeightsConfig {
     pub clip: Option<PathBuf>,
     /// Stable Diffusion, for U-Net and VAE.
     pub sd: Option<PathBuf>,
+    /// A run or an exported model of this program: encoder with its neck, and the U-Net
+    /// and VAE that a run of DCAC has.
+    pub start: Option<PathBuf>,
 }
 
 impl WeightsConfig {
@@ -36,6 +40,7 @@ impl WeightsConfig {
         let mut plans = Vec::new();
         if let Some(diffusion) = &config.diffusion
             && self.sd.is_none()
+            && self.start.is_none()
             && diffusion.fine_tune != FineTune::Scratch
         {
             println!("warning: the diffusion model has random weights; set weights.sd");
@@ -53,6 +58,19 @@ impl WeightsConfig {
             println!("{}: {}", path.display(), plan.summary());
             plans.push((path.clone(), plan));
         }
+        if let Some(path) = &self.start {
+            let sorted = own::open(path, config.diffusion.is_some())?;
+            let mut wanted = wanted;
+            wanted.retain(|name, _| {
+                name.starts_with("encoder.")
+                    || sorted.has(name)
+                    || (is_stable_diffusion(name) && sorted.has(root_of(name)))
+            });
+            let plan = (sorted.plan(&wanted, config.encoder.vit.grid()))
+                .with_context(|| path.display().to_string())?;
+            println!("{}: {}", path.display(), plan.summary());
+            plans.push((path.clone(), plan));
+        }
         Ok(Pretrained { plans })
     }
 }
@@ -65,7 +83,7 @@ pub fn plan(
     wanted: &BTreeMap<String, Vec<usize>>,
 ) -> Result<Plan> {
     // A checkpoint of DCAC may lack the co-training's parts, but none of them halfway.
-    let whole_part = |name: &str| sorted.has(name.split_inclusive('.').next().unwrap_or(name));
+    let whole_part = |name: &str| sorted.has(root_of(name));
     let has = |name: &str| match kind {
         Kind::Clip => name.starts_with("encoder.vit."),
         Kind::Sd => is_stable_diffusion(name),
@@ -74,6 +92,11 @@ pub fn plan(
     let mut wanted = wanted.clone();
     wanted.retain(|name, _| has(name));
     sorted.plan(&wanted, config.encoder.vit.grid())
+}
+
+/// The part of the model that a tensor belongs to, with its dot.
+fn root_of(name: &str) -> &str {
+    name.split_inclusive('.').next().unwrap_or(name)
 }
 
 /// What Stable Diffusion has: neither adapters nor the biases that come with them.

@@ -3,6 +3,7 @@
 mod command;
 mod files;
 mod load;
+mod own;
 mod pickle;
 mod plan;
 mod source;

@@ -65,6 +65,18 @@ impl Sorted {
         Ok(())
     }
 
+    /// Takes tensors that bear the model's own names.
+    pub fn add_ours(&mut self, tensors: Tensors) {
+        for (name, stored) in tensors {
+            let part = Part {
+                stored_name: name.clone(),
+                stored,
+                transposed: false,
+            };
+            self.ours.insert(name, BTreeMap::from([(0, part)]));
+        }
+    }
+
     /// Counts tensors that are left out.
     pub fn ignore(&mut self, reason: &'static str, count: usize) {
         if count > 0 {

@@ -13,7 +13,7 @@ mod session;
 mod step;
 mod stop;
 
-pub use checkpoint::{Checkpoint, Which};
+pub use checkpoint::{Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
 pub use metrics::evaluation_at;
 pub use stop::{EXIT_CODE as STOPPED_EXIT_CODE, Stopped};

@@ -20,7 +20,7 @@ use super::step::Trainer;
 use super::stop::{self, Stopped};
 use crate::config::RunConfig;
 use crate::data::{NamedData, Split, TrainingSet};
-use crate::device::{DeviceChoice, Job, dispatch};
+use crate::device::{DeviceChoice, Job, dispatch, dispatch_recomputing};
 use crate::files::{self, NewFolder};
 
 /// What a run is to do.
@@ -109,7 +109,11 @@ pub fn run(mut request: TrainRequest) -> Result<()> {
         set: Arc::new(set),
         record,
     };
-    dispatch(device, job)
+    if job.request.config.optim.recompute {
+        dispatch_recomputing(device, job)
+    } else {
+        dispatch(device, job)
+    }
 }
 
 struct TrainJob {

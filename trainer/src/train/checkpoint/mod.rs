@@ -125,11 +125,23 @@ pub fn last_state(run: &Path, config: &RunConfig) -> Result<Option<(PathBuf, Che
     Ok(Some((folder, state)))
 }
 
+/// Every tensor of a run's model at its last checkpoint, the VAE's under `vae.`.
+pub fn tensors(run: &Path) -> Result<Tensors> {
+    let (folder, _) = last_state(run, &read_config(run)?)?
+        .with_context(|| format!("{} has no checkpoint yet", run.display()))?;
+    tensors_at(run, &folder)
+}
+
+fn tensors_at(run: &Path, folder: &Path) -> Result<Tensors> {
+    let mut tensors = open(&folders::root(run).join(FROZEN))?;
+    tensors.extend(open(&folder.join(WEIGHTS))?);
+    Ok(tensors)
+}
+
 /// Fills a model from a checkpoint and the run's frozen weights.
 pub fn load<B: Backend>(run: &Path, folder: &Path, model: Dcac<B>) -> Result<Dcac<B>> {
-    let mut tensors = open(&folders::root(run).join(FROZEN))?;
+    let mut tensors = tensors_at(run, folder)?;
     tensors.retain(|name, _| !name.starts_with(VAE));
-    tensors.extend(open(&folder.join(WEIGHTS))?);
     fill(model, tensors, &folder.join(WEIGHTS))
 }
 
