@@ -81,8 +81,14 @@ pub fn dispatch_recomputing<J: Job>(choice: DeviceChoice, job: J) -> Result<J::O
 fn run<J: Job, C: CheckpointStrategy>(choice: DeviceChoice, job: J) -> Result<J::Output> {
     match choice {
         DeviceChoice::Cpu => job.run::<Autodiff<burn::backend::Flex, C>>(&Default::default()),
-        DeviceChoice::Wgpu => wgpu::<J, C>(job),
+        #[cfg(feature = "wgpu")]
+        DeviceChoice::Wgpu => job.run::<Autodiff<burn::backend::Wgpu, C>>(&Default::default()),
+        #[cfg(not(feature = "wgpu"))]
+        DeviceChoice::Wgpu => missing("wgpu", "wgpu"),
+        #[cfg(feature = "cuda")]
         DeviceChoice::Cuda(index) => cuda::<J, C>(job, index),
+        #[cfg(not(feature = "cuda"))]
+        DeviceChoice::Cuda(_) => missing("cuda", "cuda"),
     }
 }
 
@@ -91,16 +97,6 @@ fn missing<T>(device: &str, feature: &str) -> Result<T> {
     anyhow::bail!(
         "--device {device} is not part of this program; build it with `cargo build --release --bin trainer --features trainer/{feature}`"
     )
-}
-
-#[cfg(feature = "wgpu")]
-fn wgpu<J: Job, C: CheckpointStrategy>(job: J) -> Result<J::Output> {
-    job.run::<Autodiff<burn::backend::Wgpu, C>>(&Default::default())
-}
-
-#[cfg(not(feature = "wgpu"))]
-fn wgpu<J: Job, C>(_: J) -> Result<J::Output> {
-    missing("wgpu", "wgpu")
 }
 
 #[cfg(feature = "cuda")]
@@ -122,9 +118,4 @@ fn cuda<J: Job, C: CheckpointStrategy>(job: J, index: usize) -> Result<J::Output
         )
     })?;
     job.run::<Autodiff<burn::backend::Cuda, C>>(&device)
-}
-
-#[cfg(not(feature = "cuda"))]
-fn cuda<J: Job, C>(_: J, _: usize) -> Result<J::Output> {
-    missing("cuda", "cuda")
 }
