@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{evaluate, export, extract, import, info, rank, synth, train};
+use crate::{doctor, evaluate, export, extract, import, info, rank, synth, train};
 
 /// Train, evaluate and export person re-identification models by DCAC.
 #[derive(Parser)]
@@ -27,6 +27,8 @@ A whole round on synthetic people:
 enum Command {
     /// Draw a synthetic domain of pedestrians in the Market-1501 layout
     Synth(synth::SynthArgs),
+    /// Look at every image of a data set and say what is wrong with it
+    Doctor(doctor::DoctorArgs),
     /// Train by DCAC, or its baseline, and evaluate at the end
     Train(train::TrainArgs),
     /// Print CMC and mAP of an exported model on a test set
@@ -48,6 +50,7 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Synth(args) => synth::run(args),
+            Command::Doctor(args) => doctor::run(&args),
             Command::Train(args) => train::command(args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Rank(args) => rank::run(&args),

@@ -7,7 +7,7 @@ use clap::Args;
 use dcac_model::retrieval::{Label, Metrics, evaluate};
 use serde::Serialize;
 
-use crate::data::{Crop, NamedData, Split};
+use crate::data::{self, Crop, NamedData, Split};
 use crate::device::DeviceArgs;
 use crate::files;
 use crate::model_dir::Embedder;
@@ -32,11 +32,12 @@ pub struct Report {
 
 /// `trainer evaluate`.
 #[derive(Args)]
+#[command(after_help = data::HELP)]
 pub struct EvaluateArgs {
     /// Folder written by `trainer export`
     #[arg(long)]
     model: PathBuf,
-    /// Test set as NAME=DIR (NAME: market1501)
+    /// Test set as NAME=DIR (see below)
     #[arg(long)]
     data: NamedData,
     /// Write the figures to this file too
@@ -85,7 +86,7 @@ fn report(
         embedder.width,
     )?;
     Ok(Report {
-        dataset: data.layout.name().to_string(),
+        dataset: data.layout.to_string(),
         folder: data.folder.display().to_string(),
         rank1: metrics.rank(1),
         rank5: metrics.rank(5),

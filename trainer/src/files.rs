@@ -141,20 +141,20 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-/// JPEG and PNG files of a folder by name, not of its subfolders.
+/// JPEG, PNG and BMP files of a folder by name, not of its subfolders.
 pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     let listed = || format!("cannot list the images of {}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).with_context(listed)? {
         let path = entry.with_context(listed)?.path();
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        if ["jpg", "jpeg", "png"].contains(&extension.to_ascii_lowercase().as_str()) {
+        if ["jpg", "jpeg", "png", "bmp"].contains(&extension.to_ascii_lowercase().as_str()) {
             found.push(path);
         }
     }
     if found.is_empty() {
         bail!(
-            "{} holds no .jpg, .jpeg or .png file; name the folder that directly holds the crops",
+            "{} holds no .jpg, .jpeg, .png or .bmp file; name the folder that directly holds the crops",
             folder.display()
         );
     }

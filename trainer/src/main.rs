@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod data;
 mod device;
+mod doctor;
 mod evaluate;
 mod export;
 mod extract;

@@ -78,7 +78,7 @@ fn prepare(set: &TrainingSet, view: &View, indices: Vec<usize>, step: u64) -> Re
     let mut pixels = vec![0.0; indices.len() * size];
     (pixels.par_chunks_mut(size).zip(&indices).enumerate()).try_for_each(
         |(place, (out, &index))| -> Result<()> {
-            let image = read_pixels(&set.images[index].0)?;
+            let image = read_pixels(&set.images[index].path)?;
             let mut rng = random::stream(view.seed, "augment", step << 16 | place as u64);
             let params = view.augment.sample(&view.preprocess, &mut rng);
             params.apply(&view.preprocess, &image, out);
@@ -86,7 +86,7 @@ fn prepare(set: &TrainingSet, view: &View, indices: Vec<usize>, step: u64) -> Re
         },
     )?;
     Ok(TrainBatch {
-        labels: indices.iter().map(|&i| set.images[i].1).collect(),
+        labels: indices.iter().map(|&i| set.images[i].label).collect(),
         indices,
         pixels,
     })

@@ -1,11 +1,12 @@
 //! Data sets on disk, batches and their order.
 
 mod batches;
-mod market1501;
+mod layout;
 mod sampler;
+mod set;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
@@ -13,7 +14,9 @@ use dcac_model::image::{Pixels, decode};
 use dcac_model::retrieval::Label;
 
 pub use batches::{Loader, TrainBatch, View, plain};
+pub use layout::{HELP, Layout};
 pub use sampler::epoch_batches;
+pub use set::{TrainingSet, distinct};
 
 use crate::files;
 
@@ -26,22 +29,6 @@ pub struct NamedData {
     pub folder: PathBuf,
 }
 
-/// Folder layouts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Market-1501's.
-    Market1501,
-}
-
-impl Layout {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Market1501 => "market1501",
-        }
-    }
-}
-
 impl FromStr for NamedData {
     type Err = String;
 
@@ -49,11 +36,8 @@ impl FromStr for NamedData {
         let Some((name, folder)) = text.split_once('=') else {
             return Err("expected NAME=DIR, such as market1501=data/plaza".to_string());
         };
-        if name != Layout::Market1501.name() {
-            return Err(format!("`{name}` is no known layout; choose market1501"));
-        }
         Ok(Self {
-            layout: Layout::Market1501,
+            layout: name.parse()?,
             folder: folder.into(),
         })
     }
@@ -61,7 +45,7 @@ impl FromStr for NamedData {
 
 impl fmt::Display for NamedData {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}={}", self.layout.name(), self.folder.display())
+        write!(f, "{}={}", self.layout, self.folder.display())
     }
 }
 
@@ -85,51 +69,35 @@ pub enum Split {
     Gallery,
 }
 
-impl NamedData {
-    /// The crops of a split, sorted by file name.
-    pub fn split(&self, split: Split) -> Result<Vec<Crop>> {
-        match self.layout {
-            Layout::Market1501 => market1501::split(&self.folder, split),
+impl Split {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Query, Self::Gallery];
+
+    /// Its name, also in a CSV file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Query => "query",
+            Self::Gallery => "gallery",
         }
     }
 }
 
-/// Training crops with contiguous labels.
-pub struct TrainingSet {
-    /// Files and labels below [`Self::identities`].
-    pub images: Vec<(PathBuf, usize)>,
-    /// N.
-    pub identities: usize,
-}
-
-impl TrainingSet {
-    /// Merges the training splits of all sources: labels are indices into each
-    /// source's sorted identities, offset source by source.
-    pub fn read(sources: &[NamedData]) -> Result<Self> {
-        let mut images = Vec::new();
-        let mut offset = 0;
-        for source in sources {
-            let crops = source.split(Split::Train)?;
-            let mut identities: Vec<i32> = crops.iter().map(|crop| crop.label.identity).collect();
-            identities.sort_unstable();
-            identities.dedup();
-            for crop in crops {
-                if let Ok(index) = identities.binary_search(&crop.label.identity) {
-                    images.push((crop.path, offset + index));
-                }
-            }
-            offset += identities.len();
-        }
-        Ok(Self {
-            images,
-            identities: offset,
-        })
+impl NamedData {
+    /// The crops of a split in a fixed order, junk left out.
+    pub fn split(&self, split: Split) -> Result<Vec<Crop>> {
+        self.layout.split(&self.folder, split)
     }
 }
 
 /// Reads and decodes one crop.
-pub fn read_pixels(path: &std::path::Path) -> Result<Pixels> {
-    decode(&files::read(path)?).with_context(|| {
+pub fn read_pixels(path: &Path) -> Result<Pixels> {
+    decode_pixels(&files::read(path)?, path)
+}
+
+/// Decodes the bytes of a file.
+pub fn decode_pixels(bytes: &[u8], path: &Path) -> Result<Pixels> {
+    decode(bytes).with_context(|| {
         format!(
             "cannot decode {}; remove the file or replace it by a whole JPEG or PNG",
             path.display()

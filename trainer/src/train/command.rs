@@ -7,16 +7,17 @@ use clap::Args;
 
 use super::run::{TrainRequest, run};
 use crate::config::RunConfig;
-use crate::data::NamedData;
+use crate::data::{self, NamedData};
 use crate::device::DeviceArgs;
 
 /// `trainer train`.
 #[derive(Args)]
+#[command(after_help = data::HELP)]
 pub struct TrainArgs {
     /// TOML file, such as trainer/configs/tiny-dcac.toml
     #[arg(long, required_unless_present = "resume")]
     config: Option<PathBuf>,
-    /// Training data as NAME=DIR; several are merged (NAME: market1501)
+    /// Training data as NAME=DIR (see below); several are merged
     #[arg(long, required_unless_present = "resume")]
     data: Vec<NamedData>,
     /// Unseen data to evaluate on at the end, as NAME=DIR; the training data's own

@@ -3,8 +3,6 @@
 //! The VAE is frozen and sees the un-augmented image, so the moments of every image
 //! are computed once; the posterior is sampled anew at every step.
 
-use std::path::PathBuf;
-
 use anyhow::{Result, anyhow};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
@@ -48,7 +46,7 @@ impl LatentCache {
             std: [0.5; 3],
         };
         let side = config.latent_side();
-        let paths: Vec<PathBuf> = set.images.iter().map(|(path, _)| path.clone()).collect();
+        let paths = set.paths();
         let bar = files::progress("latents", paths.len());
         let (mut mean, mut log_variance) = (Vec::new(), Vec::new());
         for batch in paths.chunks(BATCH) {

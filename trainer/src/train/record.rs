@@ -35,9 +35,9 @@ impl RunRecord {
     pub fn new(data: &[NamedData], targets: &[NamedData], set: &TrainingSet) -> Result<Self> {
         let text = |all: &[NamedData]| all.iter().map(ToString::to_string).collect();
         let mut hash = Sha256::new();
-        for (path, label) in &set.images {
-            hash.update(files::name(path));
-            hash.update(label.to_le_bytes());
+        for image in &set.images {
+            hash.update(files::name(&image.path));
+            hash.update(image.label.to_le_bytes());
         }
         Ok(Self {
             program: concat!("trainer ", env!("CARGO_PKG_VERSION")).to_string(),

@@ -19,8 +19,9 @@ use super::session::Session;
 use super::step::Trainer;
 use super::stop::{self, Stopped};
 use crate::config::RunConfig;
-use crate::data::{NamedData, Split, TrainingSet};
+use crate::data::{NamedData, TrainingSet};
 use crate::device::{DeviceChoice, Job, dispatch, dispatch_recomputing};
+use crate::doctor;
 use crate::files::{self, NewFolder};
 
 /// What a run is to do.
@@ -94,10 +95,9 @@ pub fn run(mut request: TrainRequest) -> Result<()> {
     if request.targets.is_empty() {
         request.targets.clone_from(&request.data);
     }
-    for target in &request.targets {
-        // A wrong path should be heard of now, not after hours of training.
-        target.split(Split::Query)?;
-        target.split(Split::Gallery)?;
+    if state == RunState::Absent {
+        // What is wrong with the data should be heard of now, not after hours of training.
+        doctor::refuse_fatal(&request.data, &request.targets)?;
     }
     let record = RunRecord::new(&request.data, &request.targets, &set)?;
     if state != RunState::Absent {

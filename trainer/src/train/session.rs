@@ -83,7 +83,7 @@ where
             self.trainer.memory = self.prototypes()?;
             self.state.means = EpochMeans::default();
         }
-        let labels: Vec<usize> = self.set.images.iter().map(|(_, label)| *label).collect();
+        let labels = self.set.labels();
         let mut rng = random::stream(self.config.seed, "sampler", epoch as u64);
         let mut batches =
             epoch_batches(&labels, self.set.identities, &self.config.sampler, &mut rng);
@@ -153,7 +153,8 @@ where
     /// Keeps the names of a batch whose loss is not finite, and ends the run.
     fn refuse(&self, batch: &TrainBatch, metrics: &StepMetrics) -> Result<StepMetrics> {
         let images: Vec<_> = (batch.indices.iter())
-            .map(|&index| json!({ "file": self.set.images[index].0, "label": self.set.images[index].1 }))
+            .map(|&index| &self.set.images[index])
+            .map(|image| json!({ "file": image.path, "label": image.label }))
             .collect();
         let path = self.out.join("bad-batch.json");
         files::write_json(&path, &json!({ "metrics": metrics, "images": images }))?;
@@ -250,13 +251,8 @@ where
         let started = Instant::now();
         let encoder = self.trainer.model.valid().encoder;
         let embedder = Embedder::new(encoder, &self.training_view(), self.device);
-        let paths: Vec<PathBuf> = self
-            .set
-            .images
-            .iter()
-            .map(|(path, _)| path.clone())
-            .collect();
-        let labels: Vec<usize> = self.set.images.iter().map(|(_, label)| *label).collect();
+        let paths = self.set.paths();
+        let labels = self.set.labels();
         let features = embedder.embed_watched("prototypes", &paths)?;
         self.state.costs.other("prototypes", started);
         Ok(PrototypeMemory::from_features(
