@@ -14,6 +14,7 @@ mod model_dir;
 mod random;
 mod rank;
 mod synth;
+mod tensorboard;
 mod tensors;
 mod train;
 
