@@ -1,6 +1,6 @@
 //! CMC and mAP on a test set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -135,6 +135,11 @@ fn measure(
 }
 
 impl Report {
+    /// What the test set is called beside others: its layout and its folder's last part.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.dataset, files::name(Path::new(&self.folder)))
+    }
+
     /// The main figures in a line.
     pub fn line(&self) -> String {
         format!(

@@ -13,6 +13,7 @@ mod info;
 mod model_dir;
 mod random;
 mod rank;
+mod report;
 mod synth;
 mod tensorboard;
 mod tensors;
