@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{doctor, evaluate, export, extract, import, info, rank, synth, train};
+use crate::{doctor, evaluate, export, extract, import, info, rank, report, synth, train};
 
 /// Train, evaluate and export person re-identification models by DCAC.
 #[derive(Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Turn CLIP, Stable Diffusion or an official DCAC checkpoint into this program's files
     Import(import::ImportArgs),
+    /// Write the page of a finished run again: curves, figures, queries in pictures
+    Report(report::ReportArgs),
     /// Print parameters and operations of a configuration
     Info(info::InfoArgs),
 }
@@ -57,6 +59,7 @@ impl Cli {
             Command::Extract(args) => extract::run(&args),
             Command::Export(args) => export::run(&args),
             Command::Import(args) => import::run(&args),
+            Command::Report(args) => report::run(&args),
             Command::Info(args) => info::run(&args),
         }
     }

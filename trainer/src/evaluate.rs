@@ -1,11 +1,11 @@
 //! CMC and mAP on a test set.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use dcac_model::retrieval::{Label, Metrics, evaluate};
-use serde::Serialize;
+use dcac_model::retrieval::{Label, Metrics, evaluate_each};
+use serde::{Deserialize, Serialize};
 
 use crate::data::{self, Crop, NamedData, Split};
 use crate::device::DeviceArgs;
@@ -13,7 +13,7 @@ use crate::files;
 use crate::model_dir::Embedder;
 
 /// Figures of one test set; shares from 0 to 1.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Layout of the test set.
     pub dataset: String,
@@ -53,7 +53,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     // The data first: a wrong path should not wait for a model to load.
     let sets = (data.split(Split::Query)?, data.split(Split::Gallery)?);
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let report = report(&embedder, data, &sets.0, &sets.1)?;
+    let report = measure(&embedder, data, sets.0, sets.1)?.report;
     print!("{}", report.table());
     if let Some(path) = &args.json {
         files::write_json(path, &report)?;
@@ -62,40 +62,85 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-/// Evaluates an embedder on a test set.
-pub fn on(embedder: &Embedder, data: &NamedData) -> Result<Report> {
-    let (query, gallery) = (data.split(Split::Query)?, data.split(Split::Gallery)?);
-    report(embedder, data, &query, &gallery)
+/// What an evaluation found, and what it was computed from.
+pub struct Evaluation {
+    /// The figures.
+    pub report: Report,
+    /// The crops that were looked for.
+    pub query: Embedded,
+    /// The crops that were looked through.
+    pub gallery: Embedded,
+    /// Average precision of each query, none for those without a match from another camera.
+    pub average_precision: Vec<Option<f64>>,
+    /// Width of an embedding.
+    pub width: usize,
 }
 
-fn report(
+/// Crops and what a model makes of them.
+pub struct Embedded {
+    /// The crops.
+    pub crops: Vec<Crop>,
+    /// Their L2-normalised embeddings, row-major.
+    pub features: Vec<f32>,
+}
+
+impl Embedded {
+    fn compute(embedder: &Embedder, what: &str, crops: Vec<Crop>) -> Result<Self> {
+        let paths: Vec<PathBuf> = crops.iter().map(|crop| crop.path.clone()).collect();
+        let features = embedder.embed_watched(what, &paths)?;
+        Ok(Self { crops, features })
+    }
+
+    /// Who each crop shows, and by which camera.
+    pub fn labels(&self) -> Vec<Label> {
+        self.crops.iter().map(|crop| crop.label).collect()
+    }
+}
+
+/// Evaluates an embedder on a test set.
+pub fn on(embedder: &Embedder, data: &NamedData) -> Result<Evaluation> {
+    let (query, gallery) = (data.split(Split::Query)?, data.split(Split::Gallery)?);
+    measure(embedder, data, query, gallery)
+}
+
+fn measure(
     embedder: &Embedder,
     data: &NamedData,
-    query: &[Crop],
-    gallery: &[Crop],
-) -> Result<Report> {
-    let paths = |crops: &[Crop]| -> Vec<PathBuf> { crops.iter().map(|c| c.path.clone()).collect() };
-    let labels = |crops: &[Crop]| -> Vec<Label> { crops.iter().map(|c| c.label).collect() };
-    let query_features = embedder.embed_watched("queries", &paths(query))?;
-    let gallery_features = embedder.embed_watched("gallery", &paths(gallery))?;
-    let metrics = evaluate(
-        &query_features,
-        &labels(query),
-        &gallery_features,
-        &labels(gallery),
+    query: Vec<Crop>,
+    gallery: Vec<Crop>,
+) -> Result<Evaluation> {
+    let query = Embedded::compute(embedder, "queries", query)?;
+    let gallery = Embedded::compute(embedder, "gallery", gallery)?;
+    let (metrics, average_precision) = evaluate_each(
+        &query.features,
+        &query.labels(),
+        &gallery.features,
+        &gallery.labels(),
         embedder.width,
     )?;
-    Ok(Report {
+    let report = Report {
         dataset: data.layout.to_string(),
         folder: data.folder.display().to_string(),
         rank1: metrics.rank(1),
         rank5: metrics.rank(5),
         rank10: metrics.rank(10),
         metrics,
+    };
+    Ok(Evaluation {
+        report,
+        query,
+        gallery,
+        average_precision,
+        width: embedder.width,
     })
 }
 
 impl Report {
+    /// What the test set is called beside others: its layout and its folder's last part.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.dataset, files::name(Path::new(&self.folder)))
+    }
+
     /// The main figures in a line.
     pub fn line(&self) -> String {
         format!(

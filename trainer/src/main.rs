@@ -14,7 +14,9 @@ mod info;
 mod model_dir;
 mod random;
 mod rank;
+mod report;
 mod synth;
+mod tensorboard;
 mod tensors;
 mod train;
 

@@ -2,22 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RetrievalError, cosine_scores, rank};
-
-/// Identity of detections that show no one.
-pub const JUNK: i32 = -1;
-
-/// Who is seen, and by which camera.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    /// Identity; [`JUNK`] is dropped from a gallery, 0 is a distractor that stays.
-    pub identity: i32,
-    /// Camera.
-    pub camera: u32,
-}
+use super::{Hit, JUNK, Label, RetrievalError, rank_gallery};
 
 /// Measures of a test set; shares from 0 to 1.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Share of queries with a true match among the first k, for k = 1, 2, ...
     pub cmc: Vec<f64>,
@@ -47,9 +35,8 @@ impl Metrics {
     }
 }
 
-/// Measures a ranking by cosine similarity. For each query, gallery images of the
-/// same identity and the same camera are set aside; a query that has no true match
-/// left is skipped. Equal scores keep the gallery's order.
+/// Measures a ranking by cosine similarity ([`rank_gallery`]). A query that has no true
+/// match from another camera is skipped.
 ///
 /// # Errors
 /// Embeddings and labels of different lengths, scores that are no numbers, and a
@@ -61,23 +48,34 @@ pub fn evaluate(
     gallery_labels: &[Label],
     dim: usize,
 ) -> Result<Metrics, RetrievalError> {
+    evaluate_each(query, query_labels, gallery, gallery_labels, dim).map(|(metrics, _)| metrics)
+}
+
+/// [`evaluate`], and the average precision of every query, none where it is skipped.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn evaluate_each(
+    query: &[f32],
+    query_labels: &[Label],
+    gallery: &[f32],
+    gallery_labels: &[Label],
+    dim: usize,
+) -> Result<(Metrics, Vec<Option<f64>>), RetrievalError> {
     check("query", query, query_labels, dim)?;
     check("gallery", gallery, gallery_labels, dim)?;
     let mut sums = Sums::default();
+    let mut precisions = Vec::with_capacity(query_labels.len());
     for (features, label) in query.chunks_exact(dim).zip(query_labels) {
-        let order = rank(&cosine_scores(features, gallery))?;
-        let hits: Vec<bool> = (order.iter().map(|&i| gallery_labels[i]))
-            .filter(|other| other.identity != JUNK)
-            .filter(|other| other.identity != label.identity || other.camera != label.camera)
-            .map(|other| other.identity == label.identity)
-            .collect();
-        sums.add(&hits);
+        precisions.push(sums.add(&rank_gallery(features, *label, gallery, gallery_labels)?));
     }
     let gallery = (gallery_labels.iter())
         .filter(|label| label.identity != JUNK)
         .count();
-    sums.finish(gallery)
-        .ok_or(RetrievalError::NoMatches(query_labels.len()))
+    let metrics = sums
+        .finish(gallery)
+        .ok_or(RetrievalError::NoMatches(query_labels.len()))?;
+    Ok((metrics, precisions))
 }
 
 fn check(
@@ -109,15 +107,15 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds one query: whether each ranked image is a true match.
-    fn add(&mut self, hits: &[bool]) {
+    /// Adds one query by its ranking. Returns its average precision.
+    fn add(&mut self, hits: &[Hit]) -> Option<f64> {
         let places: Vec<usize> = (1..)
             .zip(hits)
-            .filter_map(|(place, &hit)| hit.then_some(place))
+            .filter_map(|(place, hit)| hit.right.then_some(place))
             .collect();
         let (Some(&first), Some(&last)) = (places.first(), places.last()) else {
             self.skipped += 1;
-            return;
+            return None;
         };
         self.queries += 1;
         for share in self.cmc.iter_mut().skip(first - 1) {
@@ -127,10 +125,12 @@ impl Sums {
         let precisions = (1..)
             .zip(&places)
             .map(|(hit, &place)| f64::from(hit) / place as f64);
-        self.average_precision += precisions.sum::<f64>() / matches;
+        let average_precision = precisions.sum::<f64>() / matches;
+        self.average_precision += average_precision;
         self.inverse_penalty += matches / last as f64;
         self.chance_rank1 += matches / hits.len() as f64;
         self.chance_average_precision += chance_average_precision(matches, hits.len());
+        Some(average_precision)
     }
 
     fn finish(self, gallery: usize) -> Option<Metrics> {

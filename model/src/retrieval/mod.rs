@@ -2,8 +2,10 @@
 
 mod error;
 mod metrics;
+mod protocol;
 mod rank;
 
 pub use error::RetrievalError;
-pub use metrics::{JUNK, Label, Metrics, evaluate};
+pub use metrics::{Metrics, evaluate, evaluate_each};
+pub use protocol::{Hit, JUNK, Label, rank_gallery};
 pub use rank::{cosine_scores, rank};

@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::files;
+
+const FILE: &str = "cost.json";
 
 /// Seconds by kind of work, in the order in which kinds first appeared.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -41,13 +43,13 @@ impl Costs {
 
     /// Writes `cost.json` of a run.
     pub fn write(&self, run: &Path, device: &str, steps: u64) -> Result<()> {
-        let file = CostFile {
-            device,
+        let cost = RunCost {
+            device: device.to_string(),
             steps,
-            costs: self,
+            costs: self.clone(),
             peak_memory_bytes: peak_memory(),
         };
-        files::write_json(&run.join("cost.json"), &file)
+        files::write_json(&run.join(FILE), &cost)
     }
 }
 
@@ -64,14 +66,34 @@ fn add(costs: &mut Vec<Cost>, name: &str, since: Instant) -> Instant {
     now
 }
 
-#[derive(Serialize)]
-struct CostFile<'a> {
-    device: &'a str,
-    steps: u64,
+/// `cost.json`: what a finished run cost.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunCost {
+    /// What computed.
+    pub device: String,
+    /// Steps done.
+    pub steps: u64,
+    /// Time.
     #[serde(flatten)]
-    costs: &'a Costs,
+    pub costs: Costs,
     /// Of this process in main memory; null where the system does not tell.
-    peak_memory_bytes: Option<u64>,
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl RunCost {
+    /// The cost of a run, if it has written it down.
+    ///
+    /// # Errors
+    /// A file that holds something else.
+    pub fn read(run: &Path) -> Result<Option<Self>> {
+        let path = run.join(FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let cost = serde_json::from_slice(&files::read(&path)?);
+        cost.with_context(|| format!("{} does not say what a run cost", path.display()))
+            .map(Some)
+    }
 }
 
 /// The most main memory that this process has held, from Linux's /proc.

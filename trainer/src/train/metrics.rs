@@ -5,16 +5,18 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::evaluate::Report;
 use crate::files;
 
+const METRICS: &str = "metrics.jsonl";
 const EVALUATIONS: &str = "evaluations.jsonl";
 
 /// One line of `metrics.jsonl`.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Counted from 1.
     pub epoch: usize,
@@ -43,7 +45,7 @@ pub struct StepMetrics {
 }
 
 /// One line of `evaluations.jsonl`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Epochs done.
     pub epoch: usize,
@@ -62,7 +64,7 @@ pub struct StepLog {
 impl StepLog {
     /// `metrics.jsonl` of a run that stands after `step`.
     pub fn metrics(run: &Path, step: u64) -> Result<Self> {
-        Self::open(run.join("metrics.jsonl"), step)
+        Self::open(run.join(METRICS), step)
     }
 
     /// `evaluations.jsonl` of a run that stands after `step`.
@@ -106,6 +108,45 @@ impl StepLog {
     pub fn flush(&mut self) -> Result<()> {
         (self.file.flush()).with_context(|| format!("cannot write {}", self.path.display()))
     }
+}
+
+/// Every step of a run.
+///
+/// # Errors
+/// A file that is missing or holds something else.
+pub fn read_metrics(run: &Path) -> Result<Vec<StepMetrics>> {
+    read_lines(&run.join(METRICS))
+}
+
+/// Every evaluation of a run while it trained, none if it has not been evaluated.
+///
+/// # Errors
+/// A file that holds something else.
+pub fn read_evaluations(run: &Path) -> Result<Vec<Evaluation>> {
+    let path = run.join(EVALUATIONS);
+    if path.is_file() {
+        read_lines(&path)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
+/// The objects of a file with one on each line. A last line without an end is one that
+/// a killed run did not finish.
+fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let text = files::read_text(path)?;
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    (1..)
+        .zip(whole.lines())
+        .map(|(number, line)| {
+            serde_json::from_str(line).with_context(|| {
+                format!(
+                    "{}, line {number} is not what training writes; remove the line",
+                    path.display()
+                )
+            })
+        })
+        .collect()
 }
 
 /// Figures of a run after `step`, as its log has them; an empty list if it was not
@@ -161,10 +202,38 @@ mod tests {
         // The last line was cut when the run was killed.
         std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st")?;
         let mut log = StepLog::metrics(run.path(), 2)?;
-        log.add(&serde_json::json!({ "step": 3, "again": true }))?;
+        log.add(&serde_json::json!({ "again": true, "step": 3 }))?;
         log.flush()?;
         let lines = "{\"step\":1}\n{\"step\":2}\n{\"again\":true,\"step\":3}\n";
         assert_eq!(std::fs::read_to_string(&path)?, lines);
+        Ok(())
+    }
+
+    #[test]
+    fn a_half_written_line_is_left_out_and_a_foreign_one_is_named() -> Result<()> {
+        let run = tempfile::tempdir()?;
+        let path = run.path().join(METRICS);
+        let step = StepMetrics {
+            epoch: 1,
+            step: 7,
+            lr: 0.1,
+            loss: 2.5,
+            loss_id: 2.5,
+            loss_pcl: 0.0,
+            loss_dif: None,
+            accuracy: 0.5,
+            gradient_norm: None,
+            loss_scale: None,
+            images_per_second: 9.0,
+        };
+        let line = serde_json::to_string(&step)?;
+        std::fs::write(&path, format!("{line}\n{{\"epo"))?;
+        let steps = read_metrics(run.path())?;
+        assert_eq!((steps.len(), steps[0].step, steps[0].loss), (1, 7, 2.5));
+        assert!(read_evaluations(run.path())?.is_empty());
+        std::fs::write(&path, format!("{line}\nstep 8\n"))?;
+        let error = read_metrics(run.path()).err().map(|e| format!("{e:#}"));
+        assert!(error.is_some_and(|error| error.contains("metrics.jsonl, line 2")));
         Ok(())
     }
 }

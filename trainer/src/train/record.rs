@@ -105,6 +105,22 @@ pub fn write_figures(run: &Path, reports: &[Report]) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The figures that a run ended with.
+///
+/// # Errors
+/// A run that has not ended.
+pub fn read_figures(run: &Path) -> Result<Vec<Report>> {
+    let path = run.join(FIGURES);
+    if !path.is_file() {
+        bail!(
+            "{0} has no figures yet ({FIGURES} is missing); finish it by `trainer train --resume {0}`, or name test sets by --target NAME=DIR",
+            run.display()
+        );
+    }
+    serde_json::from_slice(&files::read(&path)?)
+        .with_context(|| format!("{} does not hold a run's figures", path.display()))
+}
+
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {

@@ -12,8 +12,9 @@ use dcac_model::diffusion::{NoiseSchedule, VaeEncoder};
 use super::checkpoint::{self, Checkpoint};
 use super::cost::{Clock, Costs};
 use super::latents::LatentCache;
+use super::logs::Logs;
 use super::loss_scale::LossScale;
-use super::metrics::{EpochMeans, StepLog};
+use super::metrics::EpochMeans;
 use super::record::{RunRecord, RunState};
 use super::session::Session;
 use super::step::Trainer;
@@ -179,8 +180,7 @@ impl Job for TrainJob {
             device,
             device_name: request.device.to_string(),
             clock: Clock::start(state.costs.wall_seconds),
-            metrics: StepLog::metrics(out, state.step)?,
-            evaluations: StepLog::evaluations(out, state.step)?,
+            logs: Logs::open(out, config, state.step)?,
             state,
             latents,
             trainer,

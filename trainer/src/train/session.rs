@@ -16,13 +16,15 @@ use serde_json::json;
 use super::checkpoint::{self, Best, Checkpoint};
 use super::cost::Clock;
 use super::latents::LatentCache;
-use super::metrics::{EpochMeans, Evaluation, StepLog, StepMetrics};
+use super::logs::Logs;
+use super::metrics::{EpochMeans, Evaluation, StepMetrics};
 use super::step::Trainer;
 use super::stop::{self, Stopped};
 use crate::config::RunConfig;
 use crate::data::{Loader, NamedData, TrainBatch, TrainingSet, View, epoch_batches};
 use crate::evaluate::{self, Report};
 use crate::model_dir::Embedder;
+use crate::report::{self, Target};
 use crate::{files, random};
 
 /// A run while it trains.
@@ -47,10 +49,8 @@ pub struct Session<'a, B: AutodiffBackend> {
     pub state: Checkpoint,
     /// Its time.
     pub clock: Clock,
-    /// `metrics.jsonl`.
-    pub metrics: StepLog,
-    /// `evaluations.jsonl`.
-    pub evaluations: StepLog,
+    /// What it writes down.
+    pub logs: Logs,
 }
 
 impl<B: AutodiffBackend> Session<'_, B>
@@ -64,8 +64,8 @@ where
             let (evaluation, checkpoints) = (&self.config.evaluation, &self.config.checkpoint);
             let last = self.state.epoch == self.config.optim.epochs;
             if !last && evaluation.every > 0 && self.state.epoch.is_multiple_of(evaluation.every) {
-                for report in self.evaluate()? {
-                    println!("epoch {:3}  {}", self.state.epoch, report.line());
+                for target in self.evaluate()? {
+                    println!("epoch {:3}  {}", self.state.epoch, target.report.line());
                 }
             }
             if last || self.state.epoch.is_multiple_of(checkpoints.every) || stop::requested() {
@@ -113,7 +113,7 @@ where
             }
         }
         bar.finish_and_clear();
-        self.metrics.flush()?;
+        self.logs.flush()?;
         self.state.epoch = epoch;
         self.state.epoch_steps = 0;
         let speed = f64::from(images as u32) / started.elapsed().as_secs_f64();
@@ -143,7 +143,7 @@ where
         if !metrics.loss.is_finite() {
             return self.refuse(batch, &metrics);
         }
-        self.metrics.add(&metrics)?;
+        self.logs.step(&metrics)?;
         self.state.means.add(&metrics);
         self.state.step = step;
         self.state.epoch_steps += 1;
@@ -176,7 +176,7 @@ where
     /// Writes a checkpoint and removes those that are too old.
     fn save(&mut self) -> Result<PathBuf> {
         let started = Instant::now();
-        self.metrics.flush()?;
+        self.logs.flush()?;
         self.state.loss_scale = self.trainer.scale.clone();
         self.state.costs.wall_seconds = self.clock.seconds();
         let saved = (self.state.write(self.out, &self.trainer))
@@ -199,21 +199,21 @@ where
     }
 
     /// Figures of all targets; the best checkpoint so far is kept.
-    fn evaluate(&mut self) -> Result<Vec<Report>> {
+    fn evaluate(&mut self) -> Result<Vec<evaluate::Evaluation>> {
         let started = Instant::now();
         let encoder = self.trainer.inference_model().encoder;
         let embedder = Embedder::new(encoder, &self.config.model.encoder, self.device);
-        let reports = (self.targets.iter())
+        let found = (self.targets.iter())
             .map(|target| evaluate::on(&embedder, target))
-            .collect::<Result<Vec<Report>>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        let reports: Vec<Report> = found.iter().map(|target| target.report.clone()).collect();
         self.state.costs.other("evaluation", started);
         let (epoch, step) = (self.state.epoch, self.state.step);
-        self.evaluations.add(&Evaluation {
+        self.logs.evaluation(&Evaluation {
             epoch,
             step,
             reports: reports.clone(),
         })?;
-        self.evaluations.flush()?;
         let map = reports.iter().map(|r| r.metrics.map).sum::<f64>() / reports.len() as f64;
         if self.config.evaluation.every > 0
             && Best::read(self.out)?.is_none_or(|best| best.step >= step || map > best.map)
@@ -222,24 +222,28 @@ where
             self.save()?;
             Best { step, epoch, map }.write(self.out)?;
         }
-        Ok(reports)
+        Ok(found)
     }
 
     /// The last evaluation and everything that a run leaves behind.
     pub fn finish(mut self) -> Result<()> {
-        let reports = self.evaluate()?;
-        for report in &reports {
-            print!("\n{}", report.table());
+        let found = self.evaluate()?;
+        for target in &found {
+            print!("\n{}", target.report.table());
         }
         self.state.costs.wall_seconds = self.clock.seconds();
         (self.state.costs).write(self.out, &self.device_name, self.state.step)?;
+        let targets = found.iter().map(Target::of).collect::<Result<Vec<_>>>()?;
+        let page = report::write(self.out, &self.state, &targets)?;
         // Last, as it says that the run is finished.
+        let reports: Vec<Report> = found.into_iter().map(|target| target.report).collect();
         let figures = super::record::write_figures(self.out, &reports)?;
         println!(
-            "\ncheckpoints {}\nlosses      {}\nfigures     {}\nmodel       trainer export --run {} --out MODEL_DIR",
+            "\ncheckpoints {}\nlosses      {}\nfigures     {}\nreport      {}\nmodel       trainer export --run {} --out MODEL_DIR",
             self.out.join("checkpoints").display(),
             self.out.join("metrics.jsonl").display(),
             figures.display(),
+            page.display(),
             self.out.display()
         );
         Ok(())
