@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{doctor, evaluate, export, extract, import, info, rank, report, synth, train};
+use crate::{
+    doctor, evaluate, export, extract, import, info, rank, report, reproduce, synth, train,
+};
 
 /// Train, evaluate and export person re-identification models by DCAC.
 #[derive(Parser)]
@@ -31,6 +33,8 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Train by DCAC, or its baseline, and evaluate at the end
     Train(train::TrainArgs),
+    /// Run the rows of one of the paper's tables and set them beside its figures
+    Reproduce(reproduce::ReproduceArgs),
     /// Print CMC and mAP of an exported model on a test set
     Evaluate(evaluate::EvaluateArgs),
     /// Rank a folder of crops by likeness to one crop
@@ -54,6 +58,7 @@ impl Cli {
             Command::Synth(args) => synth::run(args),
             Command::Doctor(args) => doctor::run(&args),
             Command::Train(args) => train::command(args),
+            Command::Reproduce(args) => reproduce::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Rank(args) => rank::run(&args),
             Command::Extract(args) => extract::run(&args),

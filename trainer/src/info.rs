@@ -87,6 +87,12 @@ pub fn run(args: &InfoArgs) -> Result<()> {
     Ok(())
 }
 
+/// Trained parameters, and operations (in 10^12) of a batch's forward.
+pub fn totals(config: &RunConfig, identities: usize) -> (usize, f64) {
+    let info = measure(config, identities);
+    (info.trainable, info.forward_tflops)
+}
+
 fn measure(config: &RunConfig, identities: usize) -> Info {
     let device = Default::default();
     let model = &config.model;

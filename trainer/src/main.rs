@@ -15,6 +15,7 @@ mod model_dir;
 mod random;
 mod rank;
 mod report;
+mod reproduce;
 mod synth;
 mod tensorboard;
 mod tensors;

@@ -1,6 +1,6 @@
 //! Configurations of a run.
 
-mod overrides;
+pub mod overrides;
 mod profile;
 mod resolve;
 mod run;

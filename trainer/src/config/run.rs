@@ -158,7 +158,8 @@ impl RunConfig {
         Self::from_table(text.parse().with_context(|| name.to_string())?, name)
     }
 
-    fn from_table(mut table: toml::Table, name: &str) -> Result<Self> {
+    /// The configuration of a table; errors call it `name`.
+    pub fn from_table(mut table: toml::Table, name: &str) -> Result<Self> {
         let describe = || name.to_string();
         profile::apply(&mut table).with_context(describe)?;
         let raw: RawConfig = table.try_into().with_context(describe)?;

@@ -40,7 +40,7 @@ pub struct ImportArgs {
 }
 
 /// The sizes of CLIP ViT-B/16 and Stable Diffusion v1.5.
-const PAPER: &str = include_str!("../../configs/market1501-dcac.toml");
+const PAPER: &str = include_str!("../../configs/single-source/market1501-dcac.toml");
 
 /// What training adds to the encoder: classifier, prompts, U-Net with its adapters.
 const TRAINING: &str = "training.safetensors";

@@ -52,14 +52,16 @@ impl WeightsConfig {
             let Some(path) = path.as_ref().filter(|_| used) else {
                 continue;
             };
-            let sorted = files::open(kind, path, config)?;
+            let mut sorted = files::open(kind, path, config)?;
+            leave_scratch(&mut sorted, config);
             let plan =
                 plan(kind, sorted, config, &wanted).with_context(|| path.display().to_string())?;
             println!("{}: {}", path.display(), plan.summary());
             plans.push((path.clone(), plan));
         }
         if let Some(path) = &self.start {
-            let sorted = own::open(path, config.diffusion.is_some())?;
+            let mut sorted = own::open(path, config.diffusion.is_some())?;
+            leave_scratch(&mut sorted, config);
             let mut wanted = wanted;
             wanted.retain(|name, _| {
                 name.starts_with("encoder.")
@@ -75,6 +77,18 @@ impl WeightsConfig {
     }
 }
 
+fn from_scratch(config: &DcacConfig) -> bool {
+    let diffusion = config.diffusion.as_ref();
+    diffusion.is_some_and(|diffusion| diffusion.fine_tune == FineTune::Scratch)
+}
+
+/// A U-Net that is trained from scratch begins with random weights; its VAE does not.
+fn leave_scratch(sorted: &mut Sorted, config: &DcacConfig) {
+    if from_scratch(config) {
+        sorted.leave_out(UNET, "of the U-Net, which is trained from scratch");
+    }
+}
+
 /// Plans all of the `wanted` tensors that such published weights have.
 pub fn plan(
     kind: Kind,
@@ -86,7 +100,7 @@ pub fn plan(
     let whole_part = |name: &str| sorted.has(root_of(name));
     let has = |name: &str| match kind {
         Kind::Clip => name.starts_with("encoder.vit."),
-        Kind::Sd => is_stable_diffusion(name),
+        Kind::Sd => is_stable_diffusion(name) && !(from_scratch(config) && name.starts_with(UNET)),
         Kind::Dcac => name.starts_with("encoder.") || whole_part(name),
     };
     let mut wanted = wanted.clone();
@@ -103,7 +117,7 @@ fn root_of(name: &str) -> &str {
 fn is_stable_diffusion(name: &str) -> bool {
     let projection_bias = ["to_q.bias", "to_k.bias", "to_v.bias"];
     let added = name.contains(".lora_") || projection_bias.iter().any(|end| name.ends_with(end));
-    name.starts_with("vae.") || (name.starts_with("guidance.unet.") && !added)
+    name.starts_with("vae.") || (name.starts_with(UNET) && !added)
 }
 
 /// Names and shapes of everything that can be loaded.
@@ -120,6 +134,7 @@ pub fn wanted<B: Backend, V: Backend>(
 }
 
 const VAE: &str = "vae.";
+const UNET: &str = "guidance.unet.";
 
 /// Weights that have been found and fit.
 pub struct Pretrained {

@@ -77,6 +77,13 @@ impl Sorted {
         }
     }
 
+    /// Leaves out what belongs under a prefix of the model.
+    pub fn leave_out(&mut self, prefix: &str, reason: &'static str) {
+        let before = self.ours.len();
+        self.ours.retain(|name, _| !name.starts_with(prefix));
+        self.ignore(reason, before - self.ours.len());
+    }
+
     /// Counts tensors that are left out.
     pub fn ignore(&mut self, reason: &'static str, count: usize) {
         if count > 0 {

@@ -18,5 +18,6 @@ pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
 pub use cost::{Cost, RunCost};
 pub use metrics::{Evaluation, StepMetrics, evaluation_at, read_evaluations, read_metrics};
-pub use record::{RunRecord, read_figures};
+pub use record::{RunRecord, RunState, read_figures};
+pub use run::{TrainRequest, run};
 pub use stop::{EXIT_CODE as STOPPED_EXIT_CODE, Stopped};

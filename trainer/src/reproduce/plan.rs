@@ -1,0 +1,138 @@
+//! The runs that a table needs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use toml::{Table as Toml, Value};
+
+use super::roles::{Cast, ROLES};
+use super::tables::{Row, Table, config};
+use crate::config::{RunConfig, overrides};
+use crate::data::{NamedData, distinct};
+
+/// What the sizes of the models come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Preset {
+    /// CLIP ViT-B/16 and Stable Diffusion v1.5
+    Paper,
+    /// The sizes, rates and losses of tiny-dcac.toml and tiny-baseline.toml
+    Tiny,
+}
+
+/// One run of a table's row.
+pub struct PlannedRun {
+    /// Name of its configuration.
+    pub config_name: String,
+    /// The configuration.
+    pub config: RunConfig,
+    /// What it trains on.
+    pub sources: Vec<NamedData>,
+    /// What it is evaluated on.
+    pub targets: Vec<NamedData>,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// One cell: a row under a column, with one run per seed.
+pub struct Cell {
+    /// The paper's mAP and Rank-1, in percent.
+    pub published: [f64; 2],
+    /// Its runs and what they are judged on, or why it cannot be run.
+    pub runs: Result<(Vec<PlannedRun>, NamedData), String>,
+}
+
+/// Settings that all runs share.
+pub struct Settings<'a> {
+    /// Where all runs go.
+    pub out: &'a Path,
+    /// Sizes.
+    pub preset: Preset,
+    /// Seeds.
+    pub seeds: &'a [u64],
+    /// `--set`.
+    pub overrides: &'a [String],
+}
+
+/// The cells of a row, column by column.
+pub fn cells(table: &Table, row: &Row, cast: &Cast, settings: &Settings) -> Result<Vec<Cell>> {
+    let columns = table.columns.iter().zip(&row.published);
+    columns
+        .map(|(column, &published)| {
+            Ok(Cell {
+                published,
+                runs: cell(row, column, cast, settings)?,
+            })
+        })
+        .collect()
+}
+
+type Runs = Result<(Vec<PlannedRun>, NamedData), String>;
+
+fn cell(row: &Row, column: &str, cast: &Cast, settings: &Settings) -> Result<Runs> {
+    let (sources, target) = (column.split_once('>')).context("a column is SOURCE>TARGET")?;
+    let roles: Vec<&str> = sources.split('+').collect();
+    let needed = distinct(roles.iter().copied().chain([target]));
+    let absent: Vec<&str> = (needed.into_iter())
+        .filter(|role| !cast.contains_key(role))
+        .collect();
+    if !absent.is_empty() {
+        return Ok(Err(format!("needs {}", absent.join(", "))));
+    }
+    let name = (row.configs.get(sources))
+        .with_context(|| format!("{} has no configuration for {sources}", row.name))?;
+    // The same run serves all columns and tables that its data allows: what is not trained
+    // on, and for a single source its own test images (Table 8).
+    let judged = |role: &&&str| roles.len() == 1 || !roles.contains(*role);
+    let data = |role: &str| cast.get(role).cloned();
+    let mut runs = Vec::new();
+    for &seed in settings.seeds {
+        runs.push(PlannedRun {
+            config_name: name.clone(),
+            config: resolve(name, settings, seed)?,
+            sources: roles.iter().filter_map(|role| data(role)).collect(),
+            targets: (ROLES.iter().filter(judged))
+                .filter_map(|role| data(role))
+                .collect(),
+            folder: (settings.out.join("runs"))
+                .join(format!("{}-seed{seed}", name.replace('/', "-"))),
+        });
+    }
+    let target = data(target).context("the target is there")?;
+    Ok(Ok((runs, target)))
+}
+
+/// The configuration of a row at the wanted size.
+fn resolve(name: &str, settings: &Settings, seed: u64) -> Result<RunConfig> {
+    let row = config(name)?;
+    let mut table = match settings.preset {
+        Preset::Paper => row,
+        Preset::Tiny => {
+            let base = if row.contains_key("diffusion") {
+                "tiny-dcac"
+            } else {
+                "tiny-baseline"
+            };
+            let mut table = config(base)?;
+            merge(&mut table, row);
+            table
+        }
+    };
+    for set in settings.overrides {
+        overrides::apply(&mut table, set)?;
+    }
+    table.insert("seed".to_string(), Value::Integer(seed.try_into()?));
+    RunConfig::from_table(table, &format!("configuration {name}"))
+}
+
+/// Puts a row's keys over a base, but for the presets of sizes.
+fn merge(base: &mut Toml, row: Toml) {
+    for (key, value) in row {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(value)) => merge(inner, value),
+            (Some(_), _) if key == "preset" => (),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
