@@ -178,9 +178,14 @@ fn test_sets_that_have_moved_lose_their_pictures_or_are_named_anew() {
     trainer_ok(&at.path(""), "report --run run".split(' ')).expect("a report");
     let before = page(&at);
     fs::rename(at.path("data"), at.path("moved & <kept>")).expect("a moved folder");
-    trainer_ok(&at.path(""), "report --run run".split(' ')).expect("a report");
+    let output = trainer(&at.path(""), "report --run run".split(' ')).expect("a trainer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("--target market1501=DIR"),
+        "{said}"
+    );
     let without = page(&at);
-    assert!(without.contains("No pictures: data is not there any more"));
+    assert!(without.contains("No pictures: the folder data was not at hand"));
     assert_eq!(without.matches("<img").count(), 0);
     let main = "<td class=\"main\">";
     assert_eq!(after(&without, main), after(&before, main));

@@ -10,6 +10,7 @@ use super::{Target, write};
 use crate::data::NamedData;
 use crate::device::{DeviceArgs, Job, dispatch};
 use crate::evaluate::{self, Report};
+use crate::files;
 use crate::model_dir::Embedder;
 use crate::train::{Checkpoint, RunRecord, Which, read_figures};
 
@@ -78,15 +79,17 @@ fn show(embedder: &Embedder, data: &NamedData, figures: Option<Report>) -> Resul
         return Target::of(&evaluate::on(embedder, data)?);
     };
     if !data.folder.is_dir() {
-        let reason = format!(
-            "{} is not there any more; name where it is now by --target {}=DIR",
+        let name = files::name(&data.folder);
+        eprintln!(
+            "no pictures of {name}: {} is not there any more; name where it is now by --target {}=DIR",
             data.folder.display(),
             data.layout.name()
         );
-        eprintln!("no pictures: {reason}");
         return Ok(Target {
             report,
-            examples: Err(reason),
+            examples: Err(format!(
+                "the folder {name} was not at hand when this page was written."
+            )),
         });
     }
     let found = Target::of(&evaluate::on(embedder, data)?)?;
