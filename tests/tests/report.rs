@@ -87,7 +87,7 @@ fn a_runs_event_file_has_every_step() {
     // The version, the start, the configuration, the steps, the evaluation of one target.
     assert_eq!(events, 3 + log.lines().count() + 1);
     let text = String::from_utf8_lossy(&bytes);
-    for tag in ["loss/dif", "evaluation/market1501: data/mAP", "base_lr"] {
+    for tag in ["loss/dif", "evaluation/data (market1501)/mAP", "base_lr"] {
         assert!(text.contains(tag), "no {tag}");
     }
 }
@@ -185,7 +185,7 @@ fn test_sets_that_have_moved_lose_their_pictures_or_are_named_anew() {
         "{said}"
     );
     let without = page(&at);
-    assert!(without.contains("No pictures: the folder data was not at hand"));
+    assert!(without.contains("No pictures: data was not at hand"));
     assert_eq!(without.matches("<img").count(), 0);
     let main = "<td class=\"main\">";
     assert_eq!(after(&without, main), after(&before, main));

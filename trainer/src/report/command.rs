@@ -7,7 +7,7 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 
 use super::{Target, write};
-use crate::data::NamedData;
+use crate::data::{self, NamedData};
 use crate::device::{DeviceArgs, Job, dispatch};
 use crate::evaluate::{self, Report};
 use crate::files;
@@ -16,7 +16,7 @@ use crate::train::{Checkpoint, RunRecord, Which, read_figures};
 
 /// `trainer report`.
 #[derive(Args)]
-#[command(after_help = HELP)]
+#[command(after_help = help())]
 pub struct ReportArgs {
     /// Folder written by `trainer train`
     #[arg(long)]
@@ -28,13 +28,20 @@ pub struct ReportArgs {
     device: DeviceArgs,
 }
 
-const HELP: &str = "\
+fn help() -> String {
+    format!(
+        "\
 Training ends with a report; this command makes it again, for instance on test sets that
 were not at hand. The page needs no other file and no network. It holds small pictures of
-its best and worst queries, so it may be shared where the test set's pictures may.
+its best and worst queries, so it may be shared where the test sets' pictures may.
 
   trainer report --run runs/first
-  trainer report --run runs/first --target market1501=data/mall --target market1501=data/park";
+  trainer report --run runs/first --target market1501=data/mall --target market1501=data/park
+
+{}",
+        data::HELP
+    )
+}
 
 /// Writes the report of a finished run.
 pub fn run(args: &ReportArgs) -> Result<()> {
@@ -78,17 +85,17 @@ fn show(embedder: &Embedder, data: &NamedData, figures: Option<Report>) -> Resul
     let Some(report) = figures else {
         return Target::of(&evaluate::on(embedder, data)?);
     };
-    if !data.folder.is_dir() {
+    if !data.folder.exists() {
         let name = files::name(&data.folder);
         eprintln!(
             "no pictures of {name}: {} is not there any more; name where it is now by --target {}=DIR",
             data.folder.display(),
-            data.layout.name()
+            data.layout
         );
         return Ok(Target {
             report,
             examples: Err(format!(
-                "the folder {name} was not at hand when this page was written."
+                "{name} was not at hand when this page was written."
             )),
         });
     }
