@@ -87,7 +87,7 @@ fn a_runs_event_file_has_every_step() {
     // The version, the start, the configuration, the steps, the evaluation of one target.
     assert_eq!(events, 3 + log.lines().count() + 1);
     let text = String::from_utf8_lossy(&bytes);
-    for tag in ["loss/dif", "evaluation/market1501: data/mAP", "base_lr"] {
+    for tag in ["loss/dif", "evaluation/data (market1501)/mAP", "base_lr"] {
         assert!(text.contains(tag), "no {tag}");
     }
 }
@@ -178,9 +178,14 @@ fn test_sets_that_have_moved_lose_their_pictures_or_are_named_anew() {
     trainer_ok(&at.path(""), "report --run run".split(' ')).expect("a report");
     let before = page(&at);
     fs::rename(at.path("data"), at.path("moved & <kept>")).expect("a moved folder");
-    trainer_ok(&at.path(""), "report --run run".split(' ')).expect("a report");
+    let output = trainer(&at.path(""), "report --run run".split(' ')).expect("a trainer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("--target market1501=DIR"),
+        "{said}"
+    );
     let without = page(&at);
-    assert!(without.contains("No pictures: data is not there any more"));
+    assert!(without.contains("No pictures: data was not at hand"));
     assert_eq!(without.matches("<img").count(), 0);
     let main = "<td class=\"main\">";
     assert_eq!(after(&without, main), after(&before, main));

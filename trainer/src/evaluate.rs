@@ -136,9 +136,10 @@ fn measure(
 }
 
 impl Report {
-    /// What the test set is called beside others: its layout and its folder's last part.
+    /// What the test set is called beside others: its folder's last part and its layout.
     pub fn name(&self) -> String {
-        format!("{}: {}", self.dataset, files::name(Path::new(&self.folder)))
+        let folder = files::name(Path::new(&self.folder));
+        format!("{folder} ({})", self.dataset)
     }
 
     /// The main figures in a line.

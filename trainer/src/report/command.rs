@@ -7,15 +7,16 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 
 use super::{Target, write};
-use crate::data::NamedData;
+use crate::data::{self, NamedData};
 use crate::device::{DeviceArgs, Job, dispatch};
 use crate::evaluate::{self, Report};
+use crate::files;
 use crate::model_dir::Embedder;
 use crate::train::{Checkpoint, RunRecord, Which, read_figures};
 
 /// `trainer report`.
 #[derive(Args)]
-#[command(after_help = HELP)]
+#[command(after_help = help())]
 pub struct ReportArgs {
     /// Folder written by `trainer train`
     #[arg(long)]
@@ -27,13 +28,20 @@ pub struct ReportArgs {
     device: DeviceArgs,
 }
 
-const HELP: &str = "\
+fn help() -> String {
+    format!(
+        "\
 Training ends with a report; this command makes it again, for instance on test sets that
 were not at hand. The page needs no other file and no network. It holds small pictures of
-its best and worst queries, so it may be shared where the test set's pictures may.
+its best and worst queries, so it may be shared where the test sets' pictures may.
 
   trainer report --run runs/first
-  trainer report --run runs/first --target market1501=data/mall --target market1501=data/park";
+  trainer report --run runs/first --target market1501=data/mall --target market1501=data/park
+
+{}",
+        data::HELP
+    )
+}
 
 /// Writes the report of a finished run.
 pub fn run(args: &ReportArgs) -> Result<()> {
@@ -77,16 +85,18 @@ fn show(embedder: &Embedder, data: &NamedData, figures: Option<Report>) -> Resul
     let Some(report) = figures else {
         return Target::of(&evaluate::on(embedder, data)?);
     };
-    if !data.folder.is_dir() {
-        let reason = format!(
-            "{} is not there any more; name where it is now by --target {}=DIR",
+    if !data.folder.exists() {
+        let name = files::name(&data.folder);
+        eprintln!(
+            "no pictures of {name}: {} is not there any more; name where it is now by --target {}=DIR",
             data.folder.display(),
-            data.layout.name()
+            data.layout
         );
-        eprintln!("no pictures: {reason}");
         return Ok(Target {
             report,
-            examples: Err(reason),
+            examples: Err(format!(
+                "{name} was not at hand when this page was written."
+            )),
         });
     }
     let found = Target::of(&evaluate::on(embedder, data)?)?;

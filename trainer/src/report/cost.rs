@@ -33,7 +33,7 @@ fn spent(cost: &RunCost, history: &History) -> Markup {
                 div { dt { "Images per second" } dd { (format!("{speed:.1}")) " (median step)" } }
             }
             @if let Some(bytes) = cost.peak_memory_bytes {
-                div { dt { "Peak memory" } dd { (HumanBytes(bytes)) } }
+                div { dt { "Peak main memory" } dd { (HumanBytes(bytes)) } }
             }
         }
         div.costs {

@@ -54,7 +54,7 @@ fn table(reports: &[&Report]) -> Markup {
                     @for report in reports {
                         @let metrics = &report.metrics;
                         tr {
-                            th scope="row" title=(report.folder) { (report.name()) }
+                            th scope="row" { (report.name()) }
                             td.main { (percent(metrics.map)) }
                             td.main { (percent(report.rank1)) }
                             td { (percent(report.rank5)) }

@@ -72,6 +72,10 @@ fn page(
     targets: &[Target],
 ) -> Markup {
     let method = config.method();
+    // Names alone: where data lies on a machine is no part of what others may read.
+    let sources: Vec<String> = (state.sources.iter())
+        .map(|source| files::name(Path::new(source)))
+        .collect();
     let title = format!("{method}, seed {}: {}", config.seed, files::name(run));
     html! {
         (DOCTYPE)
@@ -89,7 +93,7 @@ fn page(
                     dl.facts {
                         div { dt { "Run" } dd { (files::name(run)) } }
                         div { dt { "Seed" } dd { (config.seed) } }
-                        div { dt { "Trained on" } dd { (state.sources.join(", ")) } }
+                        div { dt { "Trained on" } dd { (sources.join(", ")) } }
                         div { dt { "Images" } dd { (state.images) " of " (state.identities) " identities" } }
                         div { dt { "Length" } dd { (state.epoch) " epochs, " (state.step) " steps" } }
                     }

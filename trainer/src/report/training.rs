@@ -44,8 +44,8 @@ pub(super) fn curves(history: &History) -> Markup {
             h2 { "Training" }
             p.note {
                 @if width > 1 {
-                    "Thin lines are single steps, thick ones the mean of the " (width)
-                    " steps around. "
+                    "Thin lines are single steps, in long runs the lowest and highest of every stretch; "
+                    "thick ones are the mean of the " (width) " steps around. "
                 }
                 "Vertical lines mark where epochs begin."
             }
