@@ -185,7 +185,7 @@ fn outputs_that_exist_are_kept() {
     );
     fails(&at, "synth --out data", "o51", &["data", "not empty"]);
     let train = "train --config CONFIG --data market1501=data --out run";
-    fails(&at, train, "o52", &["run", "not empty"]);
+    fails(&at, train, "o52", &["run", "finished run"]);
     let after = fs::read(at.path("f16/model.safetensors")).expect("weights");
     assert_eq!(before, after);
 }

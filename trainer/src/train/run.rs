@@ -103,6 +103,8 @@ pub fn run(mut request: TrainRequest) -> Result<()> {
     let record = RunRecord::new(&request.data, &request.targets, &set)?;
     if state != RunState::Absent {
         RunRecord::read(&request.out)?.check(&record, &request.out)?;
+        // It may go on from elsewhere, or be judged on other data.
+        record.write(&request.out)?;
     }
     let device = request.device;
     let job = TrainJob {
