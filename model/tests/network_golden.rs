@@ -1,5 +1,6 @@
 //! The networks and losses against transformers, diffusers, peft and torch.
-//! Golden files: `tests/golden/make_networks.py`.
+//! Golden files: `tests/golden/make_networks.py` and
+//! `make_class_activation.py`.
 #![cfg(feature = "training")]
 
 mod common;
@@ -8,16 +9,18 @@ use burn::module::Param;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::prelude::*;
 use common::golden::{Golden, assert_close, relative};
-use common::{Cpu, Train};
+use common::{Cpu, Train, tiny};
 use dcac_model::clip::{VisionTransformer, VitConfig, resize_positions};
-use dcac_model::dcac::adam;
+use dcac_model::condition::Scheme;
+use dcac_model::dcac::{Dcac, adam};
 use dcac_model::diffusion::{
-    Adapters, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
+    Adapters, FineTune, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
 };
 use dcac_model::loss::{
     MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, denoising_loss, identity_loss,
 };
 use dcac_model::nn::BatchNorm1d;
+use dcac_model::reid::EncoderConfig;
 use dcac_model::weights;
 
 const DIFFUSERS: [(&str, &str); 6] = [
@@ -237,4 +240,34 @@ fn adam_with_coupled_weight_decay() {
         let weight = neck.weight.val().inner();
         assert_close(&format!("adam.param_{step}"), weight, &golden, 1e-6);
     }
+}
+
+#[test]
+fn class_activation() {
+    let golden = Golden::open("class_activation");
+    let vit = VitConfig {
+        height: 16,
+        width: 12,
+        patch: 4,
+        dim: 24,
+        depth: 2,
+        heads: 3,
+        mlp_ratio: 2,
+        embedding: 14,
+    };
+    let mut config = tiny(FineTune::Frozen, Scheme::Correlation);
+    config.encoder = EncoderConfig::new(vit);
+    config.diffusion = None;
+    let bytes = golden.weights(|name| {
+        let weight = name.starts_with("encoder.") || name.starts_with("classifier.");
+        weight.then(|| name.to_string())
+    });
+    let model = Dcac::<Train>::new(&config, 5, &Default::default());
+    let model = weights::load(model, bytes, &[]).unwrap();
+    let images = || golden.tensor("images");
+    let predicted = model.class_activation(images(), None);
+    assert_close("logits", predicted.logits, &golden, 1e-5);
+    assert_close("maps.predicted", predicted.maps, &golden, 1e-5);
+    let identity = model.class_activation(images(), Some(2));
+    assert_close("maps.identity", identity.maps, &golden, 1e-5);
 }

@@ -57,7 +57,11 @@ fn a_table_is_run_once_and_stands_beside_the_papers() {
     assert_eq!(times(&second, "going on after epoch 2"), 1);
     assert_eq!(times(&second, "epoch   2/2"), 4, "of the other source");
     assert_eq!(figures()[0], before[0]);
-    assert_eq!(figures()[1]["folder"], "mall", "judged on what is there now");
+    assert_eq!(
+        figures()[1]["folder"],
+        "mall",
+        "judged on what is there now"
+    );
     let third = reproduce(at.path(), &format!("--table 7 {mall}"));
     assert_eq!(times(&third, "finished already"), 8);
 

@@ -9,6 +9,7 @@ mod evaluate;
 mod export;
 mod extract;
 mod files;
+mod gradcam;
 mod import;
 mod info;
 mod model_dir;

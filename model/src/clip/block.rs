@@ -33,7 +33,23 @@ impl<B: Backend> Block<B> {
 
     /// `x` and the result are f32; the layers in between compute in `compute`.
     pub(super) fn forward(&self, x: Tensor<B, 3>, compute: DType) -> Tensor<B, 3> {
-        let h = nn::cast(self.norm1.forward(x.clone()), compute);
+        let normed = self.norm(x.clone());
+        self.forward_normed(x, normed, compute)
+    }
+
+    /// The first norm.
+    pub(super) fn norm(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        self.norm1.forward(x)
+    }
+
+    /// [`Self::forward`], given the first norm of `x`.
+    pub(super) fn forward_normed(
+        &self,
+        x: Tensor<B, 3>,
+        normed: Tensor<B, 3>,
+        compute: DType,
+    ) -> Tensor<B, 3> {
+        let h = nn::cast(normed, compute);
         let x = x + nn::cast(self.attn.forward(h), DType::F32);
         let h = nn::cast(self.norm2.forward(x.clone()), compute);
         x + nn::cast(self.mlp.forward(h), DType::F32)

@@ -68,8 +68,18 @@ impl<B: Backend> VisionTransformer<B> {
     /// Runs normalised images `[B, 3, height, width]` through the tower, in their number
     /// format; results are f32.
     pub fn forward(&self, images: Tensor<B, 4>) -> VitOutput<B> {
-        let [batch, ..] = images.dims();
         let compute = images.dtype();
+        let x = self.embed_patches(images);
+        let x = self
+            .blocks
+            .iter()
+            .fold(x, |x, block| block.forward(x, compute));
+        self.finish(x, compute)
+    }
+
+    /// The tokens that the first block takes.
+    fn embed_patches(&self, images: Tensor<B, 4>) -> Tensor<B, 3> {
+        let [batch, ..] = images.dims();
         let patches = nn::conv2d(&self.patch_embed.proj, images);
         // The residual stream is f32 in every precision, as under torch's autocast.
         let patches = nn::cast(patches, DType::F32)
@@ -78,16 +88,38 @@ impl<B: Backend> VisionTransformer<B> {
         let class = self.cls_token.val();
         let [_, _, dim] = class.dims();
         let x = Tensor::cat(vec![class.expand([batch, 1, dim]), patches], 1);
-        let x = self.norm_pre.forward(x + self.pos_embed.val());
-        let x = self
-            .blocks
-            .iter()
-            .fold(x, |x, block| block.forward(x, compute));
+        self.norm_pre.forward(x + self.pos_embed.val())
+    }
+
+    /// What follows the last block.
+    fn finish(&self, x: Tensor<B, 3>, compute: DType) -> VitOutput<B> {
         let tokens = self.norm.forward(x);
+        let [batch, ..] = tokens.dims();
         let class = tokens.clone().slice([0..batch, 0..1]).squeeze_dim::<2>(1);
         VitOutput {
             embedding: nn::cast(nn::linear(&self.head, nn::cast(class, compute)), DType::F32),
             tokens,
         }
+    }
+}
+
+#[cfg(feature = "training")]
+impl<B: burn::tensor::backend::AutodiffBackend> VisionTransformer<B> {
+    /// Embedding `[B, embedding]` and, as a leaf that gradients are asked of, the output of
+    /// the last block's first norm `[B, tokens, dim]`: where Grad-CAM looks at a transformer.
+    pub(crate) fn forward_to_last_norm(
+        &self,
+        images: Tensor<B, 4>,
+    ) -> (Tensor<B, 2>, Tensor<B, 3>) {
+        let compute = images.dtype();
+        let x = self.embed_patches(images);
+        let Some((last, before)) = self.blocks.split_last() else {
+            return (self.finish(x.clone(), compute).embedding, x);
+        };
+        let x = before.iter().fold(x, |x, block| block.forward(x, compute));
+        let x = x.detach();
+        let normed = last.norm(x.clone()).detach().require_grad();
+        let x = last.forward_normed(x, normed.clone(), compute);
+        (self.finish(x, compute).embedding, normed)
     }
 }

@@ -15,7 +15,7 @@ use crate::reid::{Classifier, ReidEncoder, l2_normalize};
 pub struct Dcac<B: Backend> {
     /// The part that inference keeps.
     pub encoder: ReidEncoder<B>,
-    classifier: Classifier<B>,
+    pub(super) classifier: Classifier<B>,
     guidance: Option<Guidance<B>>,
 }
 

@@ -11,8 +11,8 @@ use crate::weights::{self, Precision, WeightsError};
 /// Vision transformer and batch-norm neck: all that inference needs.
 #[derive(Module, Debug)]
 pub struct ReidEncoder<B: Backend> {
-    vit: VisionTransformer<B>,
-    neck: BatchNorm1d<B>,
+    pub(super) vit: VisionTransformer<B>,
+    pub(super) neck: BatchNorm1d<B>,
 }
 
 /// Embedding and patch tokens of a batch.

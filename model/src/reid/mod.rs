@@ -1,5 +1,7 @@
 //! The re-identification model: image to embedding, and its classifier.
 
+#[cfg(feature = "training")]
+mod class_activation;
 mod classifier;
 mod config;
 mod encoder;
