@@ -150,7 +150,7 @@ impl RunState {
             return Ok(Self::Finished);
         }
         let config = checkpoint::read_config(run)?;
-        let epoch = checkpoint::last_state(run, &config)?.map_or(0, |(_, state)| state.epoch);
+        let epoch = checkpoint::last_state(run)?.map_or(0, |(_, state)| state.epoch);
         Ok(Self::Unfinished {
             epoch,
             epochs: config.optim.epochs,

@@ -150,7 +150,7 @@ impl Job for TrainJob {
             set.identities,
             config.method()
         );
-        let resumed = checkpoint::last_state(out, config)?;
+        let resumed = checkpoint::last_state(out)?;
         let (trainer, vae) = match &resumed {
             Some((folder, state)) => {
                 println!(

@@ -96,7 +96,7 @@ impl Checkpoint {
     ) -> Result<(Self, RunConfig, Dcac<B>)> {
         let config = read_config(run)?;
         let folder = folders::find(run, which)?;
-        let state = Self::read_state(&folder, &config)?;
+        let state = Self::read_state(run, &folder)?;
         let model = Dcac::new(&config.model, state.identities, device);
         let model = load(run, &folder, model)?;
         Ok((state, config, model))
@@ -116,19 +116,19 @@ pub fn read_config(run: &Path) -> Result<RunConfig> {
 }
 
 /// The newest checkpoint of a run, if it has one.
-pub fn last_state(run: &Path, config: &RunConfig) -> Result<Option<(PathBuf, Checkpoint)>> {
+pub fn last_state(run: &Path) -> Result<Option<(PathBuf, Checkpoint)>> {
     if !has_any(run)? {
         return Ok(None);
     }
     let folder = folders::find(run, &Which::Last)?;
-    let state = Checkpoint::read_state(&folder, config)?;
+    let state = Checkpoint::read_state(run, &folder)?;
     Ok(Some((folder, state)))
 }
 
 /// Every tensor of a run's model at its last checkpoint, the VAE's under `vae.`.
 pub fn tensors(run: &Path) -> Result<Tensors> {
-    let (folder, _) = last_state(run, &read_config(run)?)?
-        .with_context(|| format!("{} has no checkpoint yet", run.display()))?;
+    let (folder, _) =
+        last_state(run)?.with_context(|| format!("{} has no checkpoint yet", run.display()))?;
     tensors_at(run, &folder)
 }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::STATE;
-use crate::config::RunConfig;
+use super::{CONFIG, STATE};
 use crate::files;
 use crate::train::cost::Costs;
 use crate::train::loss_scale::LossScale;
@@ -17,7 +16,7 @@ use crate::train::metrics::EpochMeans;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint {
-    /// SHA-256 of the run's configuration.
+    /// SHA-256 of the run's `config.toml`.
     pub config: String,
     /// Epochs done.
     pub epoch: usize,
@@ -42,13 +41,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// The state of a checkpoint's folder, which must be whole and of a run of this
-    /// configuration.
-    pub fn read_state(folder: &Path, config: &RunConfig) -> Result<Self> {
+    /// The state of a checkpoint's folder, which must be whole and of this run.
+    pub fn read_state(run: &Path, folder: &Path) -> Result<Self> {
         let path = folder.join(STATE);
         let state: Self = serde_json::from_slice(&files::read(&path)?)
             .with_context(|| format!("{} is not a checkpoint's state", path.display()))?;
-        if state.config != config.digest()? {
+        if state.config != files::sha256(&run.join(CONFIG))? {
             bail!(
                 "{} is of a run with another configuration; put back the config.toml that it was trained with, or remove it",
                 folder.display()
