@@ -16,6 +16,8 @@ use dcac_model::retrieval::Label;
 pub use batches::{Loader, TrainBatch, View, plain};
 pub use layout::{HELP, Layout};
 pub use sampler::epoch_batches;
+#[cfg(test)]
+pub use set::TrainingImage;
 pub use set::{TrainingSet, distinct};
 
 use crate::files;

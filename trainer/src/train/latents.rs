@@ -3,14 +3,18 @@
 //! The VAE is frozen and sees the un-augmented image, so the moments of every image
 //! are computed once; the posterior is sampled anew at every step.
 
+use std::path::Path;
+
 use anyhow::{Result, anyhow};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::{DiffusionConfig, NoisedLatents};
-use dcac_model::diffusion::{Moments, VaeEncoder};
+use dcac_model::diffusion::{Moments, NoiseSchedule, VaeEncoder};
 use dcac_model::image::{Preprocess, Resampling};
 use rand::Rng;
 
+use super::latent_file::{self, LatentFile};
+use crate::config::RunConfig;
 use crate::data::{TrainingSet, plain};
 use crate::{files, random};
 
@@ -29,43 +33,42 @@ pub struct LatentCache {
 const BATCH: usize = 16;
 
 impl LatentCache {
-    /// Encodes every image of the set.
-    pub fn build<B: Backend>(
+    /// Moments of every image of the set, from a file in `folder` where there is one; else
+    /// they are computed and the file is written.
+    pub fn open<B: Backend>(
+        folder: &Path,
         set: &TrainingSet,
         config: &DiffusionConfig,
         vae: &VaeEncoder<B>,
-        steps: usize,
-        seed: u64,
+        run: &RunConfig,
         device: &B::Device,
     ) -> Result<Self> {
-        let view = Preprocess {
-            height: config.image,
-            width: config.image,
-            resize: Resampling::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        };
         let side = config.latent_side();
-        let paths = set.paths();
-        let bar = files::progress("latents", paths.len());
-        let (mut mean, mut log_variance) = (Vec::new(), Vec::new());
-        for batch in paths.chunks(BATCH) {
-            let shape = [batch.len(), 3, config.image, config.image];
-            let data = TensorData::new(plain(batch, &view)?, shape);
-            let moments = vae.forward(Tensor::from_data(data, device));
-            mean.extend(read(moments.mean)?);
-            log_variance.extend(read(moments.log_variance)?);
-            bar.inc(batch.len() as u64);
-        }
-        bar.finish_and_clear();
-        let scale = config.vae.scale.unwrap_or_else(|| 1.0 / deviation(&mean));
+        let shape = [config.vae.latent, side, side];
+        let file = LatentFile::find(folder, set, vae, config.image, shape)?;
+        let moments = match file.read() {
+            Some(moments) => {
+                println!("latents from {}", file.path().display());
+                moments
+            }
+            None => {
+                let moments = compute(set, config, vae, device)?;
+                match file.write(&moments) {
+                    Ok(()) => println!("latents kept in {}", file.path().display()),
+                    // They are in memory; the next run will have to compute them again.
+                    Err(error) => println!("warning: the latents are not kept: {error:#}"),
+                }
+                moments
+            }
+        };
+        let scale = config.vae.scale;
         Ok(Self {
-            mean,
-            log_variance,
-            shape: [config.vae.latent, side, side],
-            scale,
-            steps,
-            seed,
+            scale: scale.unwrap_or_else(|| 1.0 / deviation(&moments.mean)),
+            mean: moments.mean,
+            log_variance: moments.log_variance,
+            shape,
+            steps: NoiseSchedule::stable_diffusion().steps(),
+            seed: run.seed,
         })
     }
 
@@ -108,6 +111,35 @@ impl LatentCache {
                 .collect(),
         }
     }
+}
+
+/// Encodes every image of the set.
+fn compute<B: Backend>(
+    set: &TrainingSet,
+    config: &DiffusionConfig,
+    vae: &VaeEncoder<B>,
+    device: &B::Device,
+) -> Result<latent_file::Moments> {
+    let view = Preprocess {
+        height: config.image,
+        width: config.image,
+        resize: Resampling::Bicubic,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+    };
+    let paths = set.paths();
+    let bar = files::progress("latents", paths.len());
+    let (mut mean, mut log_variance) = (Vec::new(), Vec::new());
+    for batch in paths.chunks(BATCH) {
+        let shape = [batch.len(), 3, config.image, config.image];
+        let data = TensorData::new(plain(batch, &view)?, shape);
+        let moments = vae.forward(Tensor::from_data(data, device));
+        mean.extend(read(moments.mean)?);
+        log_variance.extend(read(moments.log_variance)?);
+        bar.inc(batch.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(latent_file::Moments { mean, log_variance })
 }
 
 fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {

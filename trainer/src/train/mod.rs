@@ -4,6 +4,7 @@ mod checkpoint;
 mod command;
 mod cost;
 mod gradients;
+mod latent_file;
 mod latents;
 mod logs;
 mod loss_scale;

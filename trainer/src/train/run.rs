@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use dcac_model::dcac::Dcac;
-use dcac_model::diffusion::{NoiseSchedule, VaeEncoder};
+use dcac_model::diffusion::VaeEncoder;
 
 use super::checkpoint::{self, Checkpoint};
 use super::cost::{Clock, Costs};
@@ -164,7 +164,7 @@ impl Job for TrainJob {
             }
             None => begin::<B>(config, &set, device)?,
         };
-        let latents = latent_cache(config, &set, vae.as_ref(), device)?;
+        let latents = latent_cache(out, config, &set, vae.as_ref(), device)?;
         let state = match resumed {
             Some((_, state)) => state,
             None => {
@@ -282,6 +282,7 @@ fn first_state(config: &RunConfig, set: &TrainingSet, sources: &[NamedData]) -> 
 }
 
 fn latent_cache<B: Backend>(
+    run: &Path,
     config: &RunConfig,
     set: &TrainingSet,
     vae: Option<&VaeEncoder<B>>,
@@ -290,8 +291,9 @@ fn latent_cache<B: Backend>(
     let (Some(diffusion), Some(vae)) = (&config.model.diffusion, vae) else {
         return Ok(None);
     };
-    let steps = NoiseSchedule::stable_diffusion().steps();
-    let cache = LatentCache::build(set, diffusion, vae, steps, config.seed, device)?;
+    // Runs in one folder, such as those of a table, share their latents.
+    let folder = run.parent().unwrap_or(Path::new(""));
+    let cache = LatentCache::open(folder, set, diffusion, vae, config, device)?;
     println!("latents scaled by {:.5}", cache.scale());
     Ok(Some(cache))
 }
