@@ -4,7 +4,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    doctor, evaluate, export, extract, gradcam, import, info, rank, report, reproduce, synth, train,
+    doctor, evaluate, export, extract, gradcam, import, info, parallel, rank, report, reproduce,
+    synth, train,
 };
 
 /// Train, evaluate and export person re-identification models by DCAC.
@@ -35,6 +36,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Run the rows of one of the paper's tables and set them beside its figures
     Reproduce(reproduce::ReproduceArgs),
+    /// Let several nodes train together
+    Coordinate(parallel::CoordinateArgs),
     /// Show which parts of pictures speak for a training identity (Grad-CAM)
     Gradcam(gradcam::GradcamArgs),
     /// Print CMC and mAP of an exported model on a test set
@@ -61,6 +64,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(&args),
             Command::Train(args) => train::command(args),
             Command::Reproduce(args) => reproduce::run(&args),
+            Command::Coordinate(args) => parallel::coordinate(&args),
             Command::Gradcam(args) => gradcam::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Rank(args) => rank::run(&args),

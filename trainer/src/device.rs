@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::{
     BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
 };
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, DeviceId, DeviceOps};
 use clap::Args;
 
 /// What `--device` says.
@@ -46,6 +46,48 @@ impl fmt::Display for DeviceChoice {
             Self::Wgpu => f.write_str("wgpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
         }
+    }
+}
+
+impl DeviceChoice {
+    /// The kind of device, whatever its index.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wgpu => "wgpu",
+            Self::Cuda(_) => "cuda",
+        }
+    }
+}
+
+/// The first of several devices.
+///
+/// # Errors
+/// None at all, and kinds that differ: replicas on them would not stay equal.
+pub fn first_of_one_kind(devices: &[DeviceChoice]) -> Result<DeviceChoice> {
+    let Some((&first, others)) = devices.split_first() else {
+        bail!("no device is named");
+    };
+    match others.iter().find(|other| other.kind() != first.kind()) {
+        Some(other) => bail!("--device names {first} and {other}, expected devices of one kind"),
+        None => Ok(first),
+    }
+}
+
+/// Devices as `--device` names them.
+pub fn names(devices: &[DeviceChoice]) -> String {
+    let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    names.join(",")
+}
+
+/// The device of a choice that is of the same kind as `device`.
+pub fn sibling<D: DeviceOps>(device: &D, choice: DeviceChoice) -> D {
+    match choice {
+        DeviceChoice::Cuda(index) => D::from_id(DeviceId {
+            index_id: index as _,
+            ..device.id()
+        }),
+        DeviceChoice::Cpu | DeviceChoice::Wgpu => device.clone(),
     }
 }
 
@@ -94,7 +136,7 @@ fn run<J: Job, C: CheckpointStrategy>(choice: DeviceChoice, job: J) -> Result<J:
 
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 fn missing<T>(device: &str, feature: &str) -> Result<T> {
-    anyhow::bail!(
+    bail!(
         "--device {device} is not part of this program; build it with `cargo build --release --bin trainer --features trainer/{feature}`"
     )
 }

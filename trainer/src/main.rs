@@ -13,6 +13,7 @@ mod gradcam;
 mod import;
 mod info;
 mod model_dir;
+mod parallel;
 mod random;
 mod rank;
 mod report;

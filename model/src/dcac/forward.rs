@@ -1,7 +1,15 @@
 //! One forward of the co-training.
+//!
+//! The batch statistics of the neck couple all images of a batch, so the forward has a seam
+//! there: [`Dcac::embed`] needs nothing but the images that it is given, [`Dcac::losses`]
+//! needs the embeddings of the whole batch and gives the losses of some of its rows. The
+//! losses of disjoint rows, and their gradients, add up to those of the batch.
+
+use std::ops::Range;
 
 use burn::module::Module;
 use burn::prelude::*;
+use burn::tensor::BasicOps;
 
 use super::DcacConfig;
 use crate::condition::{Condition, Evidence};
@@ -45,7 +53,31 @@ pub struct NoisedLatents<B: Backend> {
     pub timesteps: Vec<usize>,
 }
 
-/// Losses of a batch and what else a step needs.
+impl<B: Backend> NoisedLatents<B> {
+    /// Those of some images of the batch.
+    pub fn rows(self, rows: &Range<usize>) -> Self {
+        Self {
+            clean: of_rows(self.clean, rows),
+            noise: of_rows(self.noise, rows),
+            timesteps: self.timesteps[rows.clone()].to_vec(),
+        }
+    }
+}
+
+/// An embedded batch of B images and the rows whose losses are asked for.
+pub struct Embedded<B: Backend> {
+    /// What [`Dcac::embed`] gave for all images, `[B, d]`.
+    pub embeddings: Tensor<B, 2>,
+    /// Labels of all images, `[B]`.
+    pub labels: Tensor<B, 1, Int>,
+    /// The rows, b of B.
+    pub rows: Range<usize>,
+    /// Latents of the rows alone, `[b, latent, h, w]`.
+    pub latents: Option<NoisedLatents<B>>,
+}
+
+/// Losses of a batch, or the share that some of its rows have in them: sums over the rows,
+/// divided by the size of the batch.
 pub struct StepOutput<B: Backend> {
     /// `L_id + L_pcl + lambda L_dif` (Equation 13), `[1]`.
     pub total: Tensor<B, 1>,
@@ -57,7 +89,7 @@ pub struct StepOutput<B: Backend> {
     pub diffusion: Option<Tensor<B, 1>>,
     /// Share of the batch that the classifier names right, `[1]`.
     pub accuracy: Tensor<B, 1>,
-    /// L2-normalised neck features `[B, d]`, for the memory's update.
+    /// L2-normalised neck features of the whole batch `[B, d]`, for the memory's update.
     pub features: Tensor<B, 2>,
     /// The neck's batch statistics, to be absorbed after the step.
     pub neck: BatchStats<B>,
@@ -104,24 +136,57 @@ impl<B: Backend> Dcac<B> {
         batch: Batch<B>,
         memory: Tensor<B, 2>,
     ) -> StepOutput<B> {
-        let compute = config.precision.dtype();
-        let (neck_features, neck) = self.encoder.forward_train(cast(batch.images, compute));
+        let [count] = batch.labels.dims();
+        let embedded = Embedded {
+            embeddings: self.embed(config, batch.images),
+            labels: batch.labels,
+            rows: 0..count,
+            latents: batch.latents,
+        };
+        self.losses(config, schedule, embedded, memory)
+    }
+
+    /// What the neck takes: embeddings `[b, d]` of images `[b, 3, height, width]`, each
+    /// independent of the others.
+    pub fn embed(&self, config: &DcacConfig, images: Tensor<B, 4>) -> Tensor<B, 2> {
+        (self.encoder).embed_before_neck(cast(images, config.precision.dtype()))
+    }
+
+    /// Losses of the rows of an embedded batch under the prototype memory `[N, d]`.
+    pub fn losses(
+        &self,
+        config: &DcacConfig,
+        schedule: &NoiseSchedule,
+        embedded: Embedded<B>,
+        memory: Tensor<B, 2>,
+    ) -> StepOutput<B> {
+        let Embedded {
+            embeddings,
+            labels,
+            rows,
+            latents,
+        } = embedded;
+        let [count] = labels.dims();
+        let share = rows.len() as f64 / count.max(1) as f64;
+        let (neck_features, neck) = self.encoder.neck_train(embeddings);
         let logits = self.classifier.forward(neck_features.clone());
         let features = l2_normalize(neck_features);
         let contrastive = contrastive_logits(features.clone(), memory, config.loss.temperature);
-        let labels = batch.labels;
 
-        let identity = identity_loss(logits.clone(), labels.clone(), config.loss.smoothing);
-        let prototype = cross_entropy(contrastive.clone(), labels.clone());
+        let own_labels = of_rows(labels.clone(), &rows);
+        let own_logits = of_rows(logits.clone(), &rows);
+        let named = own_logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+        let accuracy = named.equal(own_labels.clone()).float().mean();
+        let identity = identity_loss(own_logits, own_labels.clone(), config.loss.smoothing);
+        let identity = shared(identity, share);
+        let prototype = cross_entropy(of_rows(contrastive.clone(), &rows), own_labels);
+        let prototype = shared(prototype, share);
         // Equation 8.
         let mut total = identity.clone() + prototype.clone();
 
-        let named = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
-        let accuracy = named.equal(labels.clone()).float().mean();
-
         let mut denoising = None;
         if let (Some(guidance), Some(diffusion), Some(latents)) =
-            (&self.guidance, &config.diffusion, batch.latents)
+            (&self.guidance, &config.diffusion, latents)
         {
             let evidence = Evidence {
                 logits,
@@ -129,12 +194,14 @@ impl<B: Backend> Dcac<B> {
                 features: features.clone(),
                 labels,
             };
+            // Of all rows, as its transform may hold batch norms.
             let context = guidance.condition.forward(&diffusion.condition, evidence);
+            let context = of_rows(context, &rows);
             let noised =
                 schedule.add_noise(latents.clean, latents.noise.clone(), &latents.timesteps);
-            let predicted =
-                (guidance.unet).forward(cast(noised, compute), &latents.timesteps, context);
-            let loss = denoising_loss(predicted, latents.noise);
+            let noised = cast(noised, config.precision.dtype());
+            let predicted = (guidance.unet).forward(noised, &latents.timesteps, context);
+            let loss = shared(denoising_loss(predicted, latents.noise), share);
             // Equation 13.
             total = total + loss.clone() * diffusion.lambda;
             denoising = Some(loss);
@@ -144,9 +211,25 @@ impl<B: Backend> Dcac<B> {
             identity,
             contrastive: prototype,
             diffusion: denoising,
-            accuracy,
+            accuracy: shared(accuracy, share),
             features: features.detach(),
             neck,
         }
     }
+}
+
+/// Rows of a tensor along its first axis; the tensor itself where they are all of them.
+fn of_rows<B: Backend, const D: usize, K: BasicOps<B>>(
+    tensor: Tensor<B, D, K>,
+    rows: &Range<usize>,
+) -> Tensor<B, D, K> {
+    if *rows == (0..tensor.dims()[0]) {
+        return tensor;
+    }
+    tensor.slice([rows.clone()])
+}
+
+/// A mean over rows, weighted by their share of the batch.
+fn shared<B: Backend>(mean: Tensor<B, 1>, share: f64) -> Tensor<B, 1> {
+    if share == 1.0 { mean } else { mean * share }
 }

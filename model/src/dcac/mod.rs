@@ -7,5 +7,5 @@ mod optimizer;
 
 pub use class_activation::ClassActivation;
 pub use config::{DcacConfig, DcacConfigError, DiffusionConfig, LossConfig};
-pub use forward::{Batch, Dcac, NoisedLatents, StepOutput};
+pub use forward::{Batch, Dcac, Embedded, NoisedLatents, StepOutput};
 pub use optimizer::adam;

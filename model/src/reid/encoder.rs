@@ -72,10 +72,17 @@ impl<B: Backend> ReidEncoder<B> {
         }
     }
 
-    /// Neck output `[B, embedding]` under the batch's own statistics, not
-    /// normalised, and those statistics.
-    pub fn forward_train(&self, images: Tensor<B, 4>) -> (Tensor<B, 2>, BatchStats<B>) {
-        self.neck.forward_train(self.vit.forward(images).embedding)
+    /// What the neck takes, `[B, embedding]`.
+    #[cfg(feature = "training")]
+    pub(crate) fn embed_before_neck(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
+        self.vit.forward(images).embedding
+    }
+
+    /// Neck output `[B, embedding]` of [`Self::embed_before_neck`] under the batch's own
+    /// statistics, not normalised, and those statistics.
+    #[cfg(feature = "training")]
+    pub(crate) fn neck_train(&self, embeddings: Tensor<B, 2>) -> (Tensor<B, 2>, BatchStats<B>) {
+        self.neck.forward_train(embeddings)
     }
 
     /// Folds a batch's statistics into the neck.

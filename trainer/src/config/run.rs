@@ -1,5 +1,6 @@
 //! What a TOML file says, with everything filled in.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -176,6 +177,23 @@ impl RunConfig {
     /// SHA-256 of [`Self::to_toml`], to tell runs apart.
     pub fn digest(&self) -> Result<String> {
         Ok(files::hex(&Sha256::digest(self.to_toml()?)))
+    }
+
+    /// Every key in dots and its value, to name what differs between two configurations.
+    pub fn keys(&self) -> Result<BTreeMap<String, String>> {
+        let table = toml::Table::try_from(RawConfig::from(self.clone()))?;
+        let mut keys = BTreeMap::new();
+        let mut left: Vec<(String, toml::Value)> = table.into_iter().collect();
+        while let Some((name, value)) = left.pop() {
+            match value {
+                toml::Value::Table(table) => {
+                    let inner = table.into_iter();
+                    left.extend(inner.map(|(key, value)| (format!("{name}.{key}"), value)));
+                }
+                value => drop(keys.insert(name, value.to_string())),
+            }
+        }
+        Ok(keys)
     }
 
     /// What trains, for people.

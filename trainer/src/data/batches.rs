@@ -1,5 +1,6 @@
 //! Batches of pixels, decoded and augmented ahead of the step.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -11,13 +12,15 @@ use rayon::prelude::*;
 use super::{TrainingSet, read_pixels};
 use crate::random;
 
-/// What a step needs of its images.
+/// What a step needs of its images, or a replica of its rows.
 pub struct TrainBatch {
     /// Indices into the training set.
     pub indices: Vec<usize>,
     /// Labels.
     pub labels: Vec<usize>,
-    /// Augmented, normalised pixels, `[B, 3, height, width]`.
+    /// The rows that have pixels here, b of B.
+    pub rows: Range<usize>,
+    /// Their augmented, normalised pixels, `[b, 3, height, width]`.
     pub pixels: Vec<f32>,
 }
 
@@ -41,19 +44,20 @@ pub struct Loader {
 const AHEAD: usize = 2;
 
 impl Loader {
-    /// Prepares `batches` (of image indices) in order. `first_step` numbers the first;
+    /// Prepares `rows` of all `batches` (of image indices) in order. `first_step` numbers the first;
     /// an image's augmentation depends on seed, step and place in the batch alone.
     pub fn start(
         set: &Arc<TrainingSet>,
         view: &View,
         batches: Vec<Vec<usize>>,
+        rows: Range<usize>,
         first_step: u64,
     ) -> Self {
         let (sender, receiver) = sync_channel(AHEAD);
         let (set, view) = (Arc::clone(set), view.clone());
         std::thread::spawn(move || {
             for (step, indices) in (first_step..).zip(batches) {
-                let batch = prepare(&set, &view, indices, step);
+                let batch = prepare(&set, &view, indices, rows.clone(), step);
                 let failed = batch.is_err();
                 // An error of `send` means that the loop has ended; so does this thread.
                 if sender.send(batch).is_err() || failed {
@@ -73,11 +77,18 @@ impl Loader {
     }
 }
 
-fn prepare(set: &TrainingSet, view: &View, indices: Vec<usize>, step: u64) -> Result<TrainBatch> {
+fn prepare(
+    set: &TrainingSet,
+    view: &View,
+    indices: Vec<usize>,
+    rows: Range<usize>,
+    step: u64,
+) -> Result<TrainBatch> {
     let size = view.preprocess.len();
-    let mut pixels = vec![0.0; indices.len() * size];
-    (pixels.par_chunks_mut(size).zip(&indices).enumerate()).try_for_each(
-        |(place, (out, &index))| -> Result<()> {
+    let mut pixels = vec![0.0; rows.len() * size];
+    let own = rows.clone().into_par_iter().zip(&indices[rows.clone()]);
+    (pixels.par_chunks_mut(size).zip(own)).try_for_each(
+        |(out, (place, &index))| -> Result<()> {
             let image = read_pixels(&set.images[index].path)?;
             let mut rng = random::stream(view.seed, "augment", step << 16 | place as u64);
             let params = view.augment.sample(&view.preprocess, &mut rng);
@@ -88,6 +99,7 @@ fn prepare(set: &TrainingSet, view: &View, indices: Vec<usize>, step: u64) -> Re
     Ok(TrainBatch {
         labels: indices.iter().map(|&i| set.images[i].label).collect(),
         indices,
+        rows,
         pixels,
     })
 }

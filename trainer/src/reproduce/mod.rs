@@ -177,8 +177,9 @@ fn train_all(runs: &BTreeMap<&Path, &PlannedRun>, device: DeviceChoice) -> Resul
             config: run.config.clone(),
             data: run.sources.clone(),
             targets: run.targets.clone(),
-            device,
-            out: folder.to_path_buf(),
+            devices: vec![device],
+            node: None,
+            out: Some(folder.to_path_buf()),
             resume: true,
         };
         let outcome = match train::run(request) {

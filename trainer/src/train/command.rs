@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::run::{TrainRequest, run};
+use super::request::TrainRequest;
+use super::run::run;
 use crate::config::RunConfig;
 use crate::data::{self, NamedData};
-use crate::device::DeviceArgs;
+use crate::device::DeviceChoice;
+use crate::parallel::{Node, NodeArgs};
 
 /// `trainer train`.
 #[derive(Args)]
@@ -27,10 +29,14 @@ pub struct TrainArgs {
     /// Override a key of the configuration, such as optim.base_lr=1e-5
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// cpu, wgpu, cuda or cuda:N, or several such as cuda:0,cuda:1 to train one replica on
+    /// each; all but the first need a build with that cargo feature
+    #[arg(long, default_value = "cpu", value_delimiter = ',')]
+    device: Vec<DeviceChoice>,
     #[command(flatten)]
-    device: DeviceArgs,
-    /// Folder to create for the run
-    #[arg(long, required_unless_present = "resume")]
+    node: NodeArgs,
+    /// Folder to create for the run; on node 0 alone if there are several
+    #[arg(long, required_unless_present_any = ["resume", "node"])]
     out: Option<PathBuf>,
     /// Go on with a run that was stopped, with its own configuration and data
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "data", "target", "set", "out"])]
@@ -39,17 +45,26 @@ pub struct TrainArgs {
 
 /// Trains and evaluates.
 pub fn command(args: TrainArgs) -> Result<()> {
-    let device = args.device.device;
-    let request = match (args.resume, args.config, args.out) {
-        (Some(run), _, _) => TrainRequest::resume(run, device)?,
-        (None, Some(config), Some(out)) => TrainRequest {
-            config: RunConfig::read(&config, &args.set)?,
-            data: args.data,
-            targets: args.target,
-            device,
-            out,
-            resume: false,
-        },
+    let (devices, node) = (args.device, args.node.node()?);
+    let leads = node.as_ref().is_none_or(Node::leads);
+    let request = match (args.resume, args.config) {
+        (Some(run), _) => TrainRequest::resume(run, devices, node)?,
+        (None, Some(config)) => {
+            match (&args.out, leads) {
+                (None, true) => bail!("node 0 writes the run; name its folder with --out"),
+                (Some(_), false) => bail!("node 0 alone writes the run; leave --out out"),
+                _ => (),
+            }
+            TrainRequest {
+                config: RunConfig::read(&config, &args.set)?,
+                data: args.data,
+                targets: args.target,
+                devices,
+                node,
+                out: args.out,
+                resume: false,
+            }
+        }
         _ => bail!("expected --config, --data and --out, or --resume"),
     };
     run(request)

@@ -1,10 +1,15 @@
-//! The gradients of a step as a whole: their norm, and all of them times a factor.
+//! The gradients of a step as a whole: their norm, all of them times a factor, and their sum
+//! over replicas.
+
+use std::collections::HashSet;
 
 use anyhow::{Result, bail};
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
+
+use crate::parallel::Group;
 
 /// L2 norm over all gradients of a model; not finite if any gradient is not.
 pub fn norm<B: AutodiffBackend, M: AutodiffModule<B>>(
@@ -65,5 +70,80 @@ impl<B: Backend> ModuleVisitor<B> for Scale {
             self.gradients
                 .register::<B, D>(param.id, gradient * self.factor);
         }
+    }
+}
+
+/// The sum of both `parts` of the gradients over all replicas, the same on each.
+///
+/// # Errors
+/// A replica that has ended.
+pub fn sum<B: AutodiffBackend, M: AutodiffModule<B>>(
+    parts: [GradientsParams; 2],
+    model: &M,
+    group: &Group,
+) -> Result<GradientsParams> {
+    let mut flat = Flatten {
+        parts,
+        present: HashSet::new(),
+        numbers: Vec::new(),
+        unreadable: None,
+    };
+    let model = model.valid();
+    Module::<B::InnerBackend>::visit(&model, &mut flat);
+    if let Some(error) = flat.unreadable {
+        bail!("cannot read a gradient: {error}");
+    }
+    let mut sums = Unflatten {
+        present: flat.present,
+        numbers: group.sum(flat.numbers)?.into_iter(),
+        gradients: GradientsParams::new(),
+    };
+    Module::<B::InnerBackend>::visit(&model, &mut sums);
+    Ok(sums.gradients)
+}
+
+/// Takes gradients into one row of numbers, in the model's order.
+struct Flatten {
+    parts: [GradientsParams; 2],
+    present: HashSet<ParamId>,
+    numbers: Vec<f32>,
+    unreadable: Option<String>,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Flatten {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let parts = self
+            .parts
+            .each_mut()
+            .map(|part| part.remove::<B, D>(param.id));
+        let Some(gradient) = parts.into_iter().flatten().reduce(|a, b| a + b) else {
+            return;
+        };
+        self.present.insert(param.id);
+        match gradient.into_data().convert::<f32>().as_slice::<f32>() {
+            Ok(numbers) => self.numbers.extend_from_slice(numbers),
+            Err(error) => self.unreadable = Some(format!("{error:?}")),
+        }
+    }
+}
+
+/// Gives the numbers back to the parameters that they were taken from.
+struct Unflatten {
+    present: HashSet<ParamId>,
+    numbers: std::vec::IntoIter<f32>,
+    gradients: GradientsParams,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Unflatten {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if !self.present.contains(&param.id) {
+            return;
+        }
+        let value = param.val();
+        let shape = value.shape();
+        let numbers = self.numbers.by_ref().take(shape.num_elements()).collect();
+        let data = TensorData::new(numbers, shape);
+        let gradient = Tensor::<B, D>::from_data(data, &value.device());
+        self.gradients.register::<B, D>(param.id, gradient);
     }
 }

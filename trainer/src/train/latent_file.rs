@@ -88,6 +88,7 @@ impl LatentFile {
         }
         let moments = files::read(&self.path).and_then(|bytes| self.parse(&bytes));
         moments
+            .inspect(|_| println!("latents from {}", self.path.display()))
             .inspect_err(|error| println!("{} is made anew: {error:#}", self.path.display()))
             .ok()
     }

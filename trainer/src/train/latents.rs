@@ -34,9 +34,9 @@ const BATCH: usize = 16;
 
 impl LatentCache {
     /// Moments of every image of the set, from a file in `folder` where there is one; else
-    /// they are computed and the file is written.
+    /// they are computed, and the file is written.
     pub fn open<B: Backend>(
-        folder: &Path,
+        folder: Option<&Path>,
         set: &TrainingSet,
         config: &DiffusionConfig,
         vae: &VaeEncoder<B>,
@@ -45,21 +45,12 @@ impl LatentCache {
     ) -> Result<Self> {
         let side = config.latent_side();
         let shape = [config.vae.latent, side, side];
-        let file = LatentFile::find(folder, set, vae, config.image, shape)?;
-        let moments = match file.read() {
-            Some(moments) => {
-                println!("latents from {}", file.path().display());
-                moments
-            }
-            None => {
-                let moments = compute(set, config, vae, device)?;
-                match file.write(&moments) {
-                    Ok(()) => println!("latents kept in {}", file.path().display()),
-                    // They are in memory; the next run will have to compute them again.
-                    Err(error) => println!("warning: the latents are not kept: {error:#}"),
-                }
-                moments
-            }
+        let file = (folder)
+            .map(|folder| LatentFile::find(folder, set, vae, config.image, shape))
+            .transpose()?;
+        let moments = match file.as_ref().and_then(LatentFile::read) {
+            Some(moments) => moments,
+            None => compute(set, config, vae, device, file.as_ref())?,
         };
         let scale = config.vae.scale;
         Ok(Self {
@@ -113,12 +104,13 @@ impl LatentCache {
     }
 }
 
-/// Encodes every image of the set.
+/// Encodes every image of the set, and keeps the moments in the file.
 fn compute<B: Backend>(
     set: &TrainingSet,
     config: &DiffusionConfig,
     vae: &VaeEncoder<B>,
     device: &B::Device,
+    file: Option<&LatentFile>,
 ) -> Result<latent_file::Moments> {
     let view = Preprocess {
         height: config.image,
@@ -139,7 +131,15 @@ fn compute<B: Backend>(
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
-    Ok(latent_file::Moments { mean, log_variance })
+    let moments = latent_file::Moments { mean, log_variance };
+    if let Some(file) = file {
+        match file.write(&moments) {
+            Ok(()) => println!("latents kept in {}", file.path().display()),
+            // They are in memory; the next run will have to compute them again.
+            Err(error) => println!("warning: the latents are not kept: {error:#}"),
+        }
+    }
+    Ok(moments)
 }
 
 fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {

@@ -1,5 +1,6 @@
 //! Co-training.
 
+mod book;
 mod checkpoint;
 mod command;
 mod cost;
@@ -10,8 +11,11 @@ mod logs;
 mod loss_scale;
 mod metrics;
 mod record;
+mod request;
 mod run;
+mod seam;
 mod session;
+mod start;
 mod step;
 mod stop;
 
@@ -20,5 +24,6 @@ pub use command::{TrainArgs, command};
 pub use cost::{Cost, RunCost};
 pub use metrics::{Evaluation, StepMetrics, evaluation_at, read_evaluations, read_metrics};
 pub use record::{RunRecord, RunState, read_figures};
-pub use run::{TrainRequest, run};
+pub use request::TrainRequest;
+pub use run::run;
 pub use stop::{EXIT_CODE as STOPPED_EXIT_CODE, Stopped};

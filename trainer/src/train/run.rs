@@ -1,95 +1,50 @@
 //! A run from configuration to evaluation.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread;
 
-use anyhow::{Result, bail};
-use burn::tensor::backend::{AutodiffBackend, Backend};
-use dcac_model::dcac::Dcac;
-use dcac_model::diffusion::VaeEncoder;
+use anyhow::{Result, anyhow, bail};
+use burn::tensor::backend::AutodiffBackend;
 
-use super::checkpoint::{self, Checkpoint};
-use super::cost::{Clock, Costs};
-use super::latents::LatentCache;
+use super::book::Book;
+use super::checkpoint;
+use super::cost::Clock;
 use super::logs::Logs;
-use super::loss_scale::LossScale;
-use super::metrics::EpochMeans;
 use super::record::{RunRecord, RunState};
+use super::request::TrainRequest;
 use super::session::Session;
+use super::start::{Shared, Start};
 use super::step::Trainer;
 use super::stop::{self, Stopped};
-use crate::config::RunConfig;
 use crate::data::{NamedData, TrainingSet};
-use crate::device::{DeviceChoice, Job, dispatch, dispatch_recomputing};
+use crate::device::{self, Job, dispatch, dispatch_recomputing};
 use crate::doctor;
-use crate::files::{self, NewFolder};
-
-/// What a run is to do.
-pub struct TrainRequest {
-    /// Everything about the method.
-    pub config: RunConfig,
-    /// Sources.
-    pub data: Vec<NamedData>,
-    /// Domains to evaluate on; the sources' own test splits if there are none.
-    pub targets: Vec<NamedData>,
-    /// Where to compute.
-    pub device: DeviceChoice,
-    /// Folder of the run.
-    pub out: PathBuf,
-    /// Go on with the run in `out` if there is one.
-    pub resume: bool,
-}
-
-impl TrainRequest {
-    /// The request that a run began with, to go on with it.
-    pub fn resume(run: PathBuf, device: DeviceChoice) -> Result<Self> {
-        let [data, targets] = RunRecord::read(&run)?.named()?;
-        Ok(Self {
-            config: checkpoint::read_config(&run)?,
-            data,
-            targets,
-            device,
-            out: run,
-            resume: true,
-        })
-    }
-}
+use crate::parallel::{Facts, Group, Meeting, PeerLost};
 
 /// Trains, or goes on training, and evaluates.
 ///
 /// # Errors
 /// [`Stopped`] where the user stopped it; anything else went wrong.
 pub fn run(mut request: TrainRequest) -> Result<()> {
-    let state = RunState::of(&request.out)?;
-    match state {
-        RunState::Absent => files::require_new(&request.out)?,
-        RunState::Finished if request.resume => {
-            println!("finished already  {}", request.out.display());
-            return Ok(());
-        }
-        RunState::Finished => bail!(
-            "{} holds a finished run; choose another folder or remove it",
-            request.out.display()
-        ),
-        RunState::Unfinished { epoch, epochs } if !request.resume => bail!(
-            "{0} holds a run with {epoch} of {epochs} epochs done; go on with it by `trainer train --resume {0}`, or choose another folder",
-            request.out.display()
-        ),
-        RunState::Unfinished { .. } => {
-            if checkpoint::read_config(&request.out)? != request.config {
-                bail!(
-                    "{} was begun with another configuration than this; its own is in its config.toml",
-                    request.out.display()
-                );
-            }
-        }
+    let identities = request.config.sampler.identities;
+    let replicas = request.replicas();
+    if replicas == 0 || !identities.is_multiple_of(replicas) {
+        bail!(
+            "the {identities} identities of a batch cannot be shared evenly by {replicas} replicas; set sampler.identities to a multiple of {replicas}, or train on another number of devices"
+        );
+    }
+    let state = match &request.out {
+        Some(out) => request.state_of(out)?,
+        None => RunState::Absent,
+    };
+    if state == RunState::Finished {
+        return Ok(());
     }
     let set = TrainingSet::read(&request.data)?;
-    let needed = request.config.sampler.identities;
-    if set.identities < needed {
+    if set.identities < identities {
         bail!(
-            "the training data has {} identities, a batch needs {needed}; set a lower sampler.identities",
+            "the training data has {} identities, a batch needs {identities}; set a lower sampler.identities",
             set.identities
         );
     }
@@ -98,15 +53,20 @@ pub fn run(mut request: TrainRequest) -> Result<()> {
     }
     if state == RunState::Absent {
         // What is wrong with the data should be heard of now, not after hours of training.
-        doctor::refuse_fatal(&request.data, &request.targets)?;
+        let judged: &[NamedData] = if request.out.is_some() {
+            &request.targets
+        } else {
+            &[]
+        };
+        doctor::refuse_fatal(&request.data, judged)?;
     }
     let record = RunRecord::new(&request.data, &request.targets, &set)?;
-    if state != RunState::Absent {
-        RunRecord::read(&request.out)?.check(&record, &request.out)?;
+    if let (Some(out), RunState::Unfinished { .. }) = (&request.out, state) {
+        RunRecord::read(out)?.check(&record, out)?;
         // It may go on from elsewhere, or be judged on other data.
-        record.write(&request.out)?;
+        record.write(out)?;
     }
-    let device = request.device;
+    let device = device::first_of_one_kind(&request.devices)?;
     let job = TrainJob {
         request,
         set: Arc::new(set),
@@ -132,62 +92,26 @@ impl Job for TrainJob {
     where
         B::Device: 'static,
     {
-        let Self {
-            request,
-            set,
-            record,
-        } = self;
-        let (config, out) = (&request.config, &request.out);
-        if !B::supports_dtype(device, config.model.precision.dtype()) {
-            bail!(
-                "this device does not compute in {:?}; set precision = \"f32\"",
-                config.model.precision
-            );
+        let request = &self.request;
+        let precision = request.config.model.precision;
+        if !B::supports_dtype(device, precision.dtype()) {
+            bail!("this device does not compute in {precision:?}; set precision = \"f32\"");
         }
-        println!(
-            "{} images of {} identities, {}",
-            set.images.len(),
-            set.identities,
-            config.method()
-        );
-        let resumed = checkpoint::last_state(out)?;
-        let (trainer, vae) = match &resumed {
-            Some((folder, state)) => {
-                println!(
-                    "going on after epoch {} and step {}, from {}",
-                    state.epoch,
-                    state.step,
-                    folder.display()
-                );
-                checkpoint::sweep(out)?;
-                reload::<B>(config, &set, out, folder, state, device)?
+        let link = match &request.node {
+            Some(node) => Some(node.join(self.facts()?)?),
+            None => None,
+        };
+        let meeting = Arc::new(Meeting::new(request.devices.len(), link));
+        let trained = self.replicas::<B>(device, &meeting);
+        if let Some(link) = meeting.link() {
+            match &trained {
+                Err(error) if !error.is::<Stopped>() => link.fail(&format!("{error:#}")),
+                _ => link.finish(),
             }
-            None => begin::<B>(config, &set, device)?,
+        }
+        let Some(out) = &request.out else {
+            return trained;
         };
-        let latents = latent_cache(out, config, &set, vae.as_ref(), device)?;
-        let state = match resumed {
-            Some((_, state)) => state,
-            None => {
-                found_run(config, out, &trainer, vae.as_ref(), &record)?;
-                first_state(config, &set, &request.data)?
-            }
-        };
-        drop(vae);
-        stop::listen()?;
-        let mut session = Session {
-            config,
-            set: &set,
-            targets: &request.targets,
-            out,
-            device,
-            device_name: request.device.to_string(),
-            clock: Clock::start(state.costs.wall_seconds),
-            logs: Logs::open(out, config, state.step)?,
-            state,
-            latents,
-            trainer,
-        };
-        let trained = session.epochs().and_then(|()| session.finish());
         trained.map_err(|error| {
             if error.is::<Stopped>() || !checkpoint::has_any(out).unwrap_or(false) {
                 return error;
@@ -201,99 +125,126 @@ impl Job for TrainJob {
     }
 }
 
-type Vae<B> = Option<VaeEncoder<<B as AutodiffBackend>::InnerBackend>>;
-
-/// A model at the start of its run: random, with published weights where they are named.
-fn begin<B: AutodiffBackend>(
-    config: &RunConfig,
-    set: &TrainingSet,
-    device: &B::Device,
-) -> Result<(Trainer<B>, Vae<B>)> {
-    B::seed(device, config.seed);
-    let model = Dcac::<B>::new(&config.model, set.identities, device);
-    let diffusion = config.model.diffusion.as_ref();
-    let vae = diffusion.map(|diffusion| VaeEncoder::new(&diffusion.vae, device));
-    let pretrained = config.weights.open(&config.model, &model, vae.as_ref())?;
-    let (model, vae) = pretrained.load(model, vae)?;
-    let model = model.hold_frozen(&config.model);
-    Ok((Trainer::new(config, model, device), vae))
-}
-
-/// A model as a checkpoint left it.
-fn reload<B: AutodiffBackend>(
-    config: &RunConfig,
-    set: &TrainingSet,
-    run: &Path,
-    folder: &Path,
-    state: &Checkpoint,
-    device: &B::Device,
-) -> Result<(Trainer<B>, Vae<B>)> {
-    let model = Dcac::<B>::new(&config.model, set.identities, device);
-    let model = checkpoint::load(run, folder, model)?.hold_frozen(&config.model);
-    let diffusion = config.model.diffusion.as_ref();
-    let vae = diffusion
-        .map(|diffusion| checkpoint::load_vae(run, VaeEncoder::new(&diffusion.vae, device)))
-        .transpose()?;
-    let mut trainer = Trainer::new(config, model, device);
-    checkpoint::restore(folder, &mut trainer)?;
-    trainer.scale = state.loss_scale.clone();
-    Ok((trainer, vae))
-}
-
-/// Makes the run's folder; only now, when everything has been read, does the run exist.
-fn found_run<B: AutodiffBackend>(
-    config: &RunConfig,
-    run: &Path,
-    trainer: &Trainer<B>,
-    vae: Option<&VaeEncoder<B::InnerBackend>>,
-    record: &RunRecord,
-) -> Result<()> {
-    if RunState::of(run)? != RunState::Absent {
-        // It was killed before its first checkpoint, and begins again.
-        return Ok(());
+impl TrainJob {
+    /// What all nodes must have in common.
+    fn facts(&self) -> Result<Facts> {
+        let mut facts = self.request.config.keys()?;
+        let device = self.request.devices.first().map(|device| device.kind());
+        facts.extend([
+            ("program".to_string(), self.record.program.clone()),
+            (
+                "training images (SHA-256 of their names and labels)".to_string(),
+                self.record.images.clone(),
+            ),
+            (
+                "number of training images".to_string(),
+                self.set.images.len().to_string(),
+            ),
+            (
+                "number of devices".to_string(),
+                self.request.devices.len().to_string(),
+            ),
+            (
+                "kind of device".to_string(),
+                device.unwrap_or_default().to_string(),
+            ),
+        ]);
+        Ok(facts)
     }
-    let folder = NewFolder::create(run)?;
-    let draft = folder.draft();
-    files::write(
-        &draft.join(checkpoint::CONFIG),
-        config.to_toml()?.as_bytes(),
-    )?;
-    checkpoint::write_frozen(draft, &config.model, &trainer.model, vae)?;
-    record.write(draft)?;
-    folder.publish()
+
+    /// Trains all replicas of this process.
+    fn replicas<B: AutodiffBackend>(&self, device: &B::Device, meeting: &Arc<Meeting>) -> Result<()>
+    where
+        B::Device: 'static,
+    {
+        let group = Group::member(meeting, 0);
+        let start = Start::<B>::of(&self.request, &self.set, &self.record, &group, device)?;
+        stop::listen()?;
+        let shared = &start.shared;
+        let others = self.request.devices.iter().enumerate().skip(1);
+        let (own, others) = thread::scope(|scope| {
+            let others: Vec<_> = others
+                .map(|(number, choice)| {
+                    let group = Group::member(meeting, number);
+                    let device = device::sibling::<B::Device>(device, *choice);
+                    scope.spawn(move || {
+                        attempt(&group, || {
+                            let trainer = shared.trainer::<B>(
+                                &self.request.config,
+                                &self.set,
+                                &group,
+                                &device,
+                            )?;
+                            self.train(trainer, shared, &device)
+                        })
+                    })
+                })
+                .collect();
+            let own = attempt(&group, || self.train(start.trainer, shared, device));
+            let gone = |_| Err(anyhow!("a replica has ended without a word"));
+            let others = others
+                .into_iter()
+                .map(|other| other.join().unwrap_or_else(gone));
+            (own, others.collect::<Vec<_>>())
+        });
+        let mut errors: Vec<anyhow::Error> = ([own].into_iter().chain(others))
+            .filter_map(Result::err)
+            .collect();
+        // Who was told of another's end only repeats it.
+        errors.sort_by_key(|error| error.is::<PeerLost>());
+        errors.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Trains one replica.
+    fn train<B: AutodiffBackend>(
+        &self,
+        trainer: Trainer<B>,
+        shared: &Shared,
+        device: &B::Device,
+    ) -> Result<()>
+    where
+        B::Device: 'static,
+    {
+        let state = shared.state.clone();
+        let book = match &self.request.out {
+            Some(out) if trainer.group().leads() => Some(Book {
+                out,
+                targets: &self.request.targets,
+                device_name: self.request.places(),
+                logs: Logs::open(out, &self.request.config, state.step)?,
+            }),
+            _ => None,
+        };
+        let mut session = Session {
+            config: &self.request.config,
+            set: &self.set,
+            device,
+            latents: shared.latents.as_ref(),
+            trainer,
+            clock: Clock::start(state.costs.wall_seconds),
+            state,
+            book,
+        };
+        let trained = session.epochs().and_then(|()| session.finish());
+        if trained.as_ref().is_err_and(|error| error.is::<PeerLost>())
+            // The step that was lost has changed nothing.
+            && let Err(error) = session.save()
+        {
+            eprintln!("error: {error:#}");
+        }
+        trained
+    }
 }
 
-fn first_state(config: &RunConfig, set: &TrainingSet, sources: &[NamedData]) -> Result<Checkpoint> {
-    Ok(Checkpoint {
-        config: config.digest()?,
-        epoch: 0,
-        epoch_steps: 0,
-        step: 0,
-        identities: set.identities,
-        images: set.images.len(),
-        sources: (sources.iter())
-            .map(|source| source.folder.display().to_string())
-            .collect(),
-        loss_scale: LossScale::new(config.model.precision),
-        means: EpochMeans::default(),
-        costs: Costs::default(),
-        files: BTreeMap::new(),
-    })
-}
-
-fn latent_cache<B: Backend>(
-    run: &Path,
-    config: &RunConfig,
-    set: &TrainingSet,
-    vae: Option<&VaeEncoder<B>>,
-    device: &B::Device,
-) -> Result<Option<LatentCache>> {
-    let (Some(diffusion), Some(vae)) = (&config.model.diffusion, vae) else {
-        return Ok(None);
-    };
-    // Runs in one folder, such as those of a table, share their latents.
-    let folder = run.parent().unwrap_or(Path::new(""));
-    let cache = LatentCache::open(folder, set, diffusion, vae, config, device)?;
-    println!("latents scaled by {:.5}", cache.scale());
-    Ok(Some(cache))
+/// Runs a replica. If it fails, the others of this process do not wait for it.
+fn attempt(group: &Group, train: impl FnOnce() -> Result<()>) -> Result<()> {
+    let trained = catch_unwind(AssertUnwindSafe(train))
+        .unwrap_or_else(|_| Err(anyhow!("replica {} has panicked", group.rank())));
+    if let Err(error) = &trained {
+        group.leave(&format!(
+            "replica {} has ended early: {error:#}",
+            group.rank()
+        ));
+    }
+    trained
 }

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,21 +10,19 @@ use burn::tensor::backend::AutodiffBackend;
 use dcac_model::image::Resampling;
 use dcac_model::loss::PrototypeMemory;
 use dcac_model::reid::EncoderConfig;
-use indicatif::HumanDuration;
-use serde_json::json;
+use indicatif::{HumanDuration, ProgressBar};
 
+use super::book::Book;
 use super::checkpoint::{self, Best, Checkpoint};
 use super::cost::Clock;
 use super::latents::LatentCache;
-use super::logs::Logs;
 use super::metrics::{EpochMeans, Evaluation, StepMetrics};
 use super::step::Trainer;
 use super::stop::{self, Stopped};
 use crate::config::RunConfig;
-use crate::data::{Loader, NamedData, TrainBatch, TrainingSet, View, epoch_batches};
+use crate::data::{Loader, TrainBatch, TrainingSet, View, epoch_batches};
 use crate::evaluate::{self, Report};
 use crate::model_dir::Embedder;
-use crate::report::{self, Target};
 use crate::{files, random};
 
 /// A run while it trains.
@@ -33,24 +31,18 @@ pub struct Session<'a, B: AutodiffBackend> {
     pub config: &'a RunConfig,
     /// Training images.
     pub set: &'a Arc<TrainingSet>,
-    /// What it is evaluated on.
-    pub targets: &'a [NamedData],
-    /// Its folder.
-    pub out: &'a Path,
-    /// Where it computes.
+    /// Where this replica computes.
     pub device: &'a B::Device,
-    /// The same for people.
-    pub device_name: String,
     /// Latents; none for the baseline.
-    pub latents: Option<LatentCache>,
+    pub latents: Option<&'a LatentCache>,
     /// Model, optimiser and memory.
     pub trainer: Trainer<B>,
     /// Where it stands.
     pub state: Checkpoint,
     /// Its time.
     pub clock: Clock,
-    /// What it writes down.
-    pub logs: Logs,
+    /// What it leaves behind; of several replicas, the one that leads has it.
+    pub book: Option<Book<'a>>,
 }
 
 impl<B: AutodiffBackend> Session<'_, B>
@@ -68,10 +60,13 @@ where
                     println!("epoch {:3}  {}", self.state.epoch, target.report.line());
                 }
             }
-            if last || self.state.epoch.is_multiple_of(checkpoints.every) || stop::requested() {
+            let stopping = self.stopping()?;
+            if last || self.state.epoch.is_multiple_of(checkpoints.every) || stopping {
                 self.save()?;
             }
-            self.stop_if_requested()?;
+            if stopping && !last {
+                return Err(self.stopped());
+            }
         }
         Ok(())
     }
@@ -89,9 +84,11 @@ where
             epoch_batches(&labels, self.set.identities, &self.config.sampler, &mut rng);
         let steps = batches.len();
         let batches = batches.split_off(self.state.epoch_steps.min(steps));
-        let loader = Loader::start(self.set, &self.view(), batches, self.state.step + 1);
+        let sampler = &self.config.sampler;
+        let rows = (self.trainer.group()).share(sampler.identities * sampler.images);
+        let loader = Loader::start(self.set, &self.view(), batches, rows, self.state.step + 1);
         let lr = self.config.optim.learning_rate(epoch);
-        let bar = files::progress(&format!("epoch {epoch}"), steps);
+        let bar = self.progress(&format!("epoch {epoch}"), steps);
         bar.set_position(self.state.epoch_steps as u64);
         let (started, mut images) = (Instant::now(), 0);
         while self.state.epoch_steps < steps {
@@ -107,15 +104,24 @@ where
                 metrics.images_per_second
             ));
             bar.inc(1);
-            if self.state.epoch_steps < steps && self.due() {
-                self.save()?;
-                self.stop_if_requested()?;
+            if self.state.epoch_steps < steps {
+                let stopping = self.stopping()?;
+                let every = self.config.checkpoint.every_steps;
+                if stopping || (every > 0 && self.state.step.is_multiple_of(every)) {
+                    self.save()?;
+                }
+                if stopping {
+                    return Err(self.stopped());
+                }
             }
         }
         bar.finish_and_clear();
-        self.logs.flush()?;
         self.state.epoch = epoch;
         self.state.epoch_steps = 0;
+        let Some(book) = &mut self.book else {
+            return Ok(());
+        };
+        book.logs.flush()?;
         let speed = f64::from(images as u32) / started.elapsed().as_secs_f64();
         let digits = if speed < 10.0 { 2 } else { 0 };
         let epochs = self.config.optim.epochs;
@@ -136,14 +142,16 @@ where
         since: Instant,
     ) -> Result<StepMetrics> {
         let step = self.state.step + 1;
-        let (latents, costs) = (self.latents.as_ref(), &mut self.state.costs);
-        let mut metrics = self.trainer.step(batch, latents, step, lr, costs)?;
+        let costs = &mut self.state.costs;
+        let mut metrics = self.trainer.step(batch, self.latents, step, lr, costs)?;
         metrics.epoch = epoch;
         metrics.images_per_second = batch.labels.len() as f64 / since.elapsed().as_secs_f64();
         if !metrics.loss.is_finite() {
             return self.refuse(batch, &metrics);
         }
-        self.logs.step(&metrics)?;
+        if let Some(book) = &mut self.book {
+            book.logs.step(&metrics)?;
+        }
         self.state.means.add(&metrics);
         self.state.step = step;
         self.state.epoch_steps += 1;
@@ -152,112 +160,104 @@ where
 
     /// Keeps the names of a batch whose loss is not finite, and ends the run.
     fn refuse(&self, batch: &TrainBatch, metrics: &StepMetrics) -> Result<StepMetrics> {
-        let images: Vec<_> = (batch.indices.iter())
-            .map(|&index| &self.set.images[index])
-            .map(|image| json!({ "file": image.path, "label": image.label }))
-            .collect();
-        let path = self.out.join("bad-batch.json");
-        files::write_json(&path, &json!({ "metrics": metrics, "images": images }))?;
+        let (step, loss) = (metrics.step, metrics.loss);
+        let Some(book) = &self.book else {
+            bail!("the loss of step {step} is {loss}");
+        };
+        let path = book.bad_batch(self.set, batch, metrics)?;
         bail!(
-            "the loss of step {} is {}; lower optim.base_lr (now at {:.2e}) or raise loss.temperature; the images of its batch are listed in {}",
-            metrics.step,
-            metrics.loss,
+            "the loss of step {step} is {loss}; lower optim.base_lr (now at {:.2e}) or raise loss.temperature; the images of its batch are listed in {}",
             metrics.lr,
             path.display()
         )
     }
 
-    /// Whether to save within an epoch.
-    fn due(&self) -> bool {
-        let every = self.config.checkpoint.every_steps;
-        stop::requested() || (every > 0 && self.state.step.is_multiple_of(every))
+    /// Whether the user wants the run to stop, on any node.
+    fn stopping(&self) -> Result<bool> {
+        Ok(self.trainer.group().any(stop::requested())?)
+    }
+
+    fn stopped(&self) -> anyhow::Error {
+        Stopped {
+            step: self.state.step,
+            run: self.book.as_ref().map(|book| book.out.to_path_buf()),
+        }
+        .into()
     }
 
     /// Writes a checkpoint and removes those that are too old.
-    fn save(&mut self) -> Result<PathBuf> {
+    pub fn save(&mut self) -> Result<()> {
+        let Some(book) = &mut self.book else {
+            return Ok(());
+        };
         let started = Instant::now();
-        self.logs.flush()?;
+        book.logs.flush()?;
         self.state.loss_scale = self.trainer.scale.clone();
         self.state.costs.wall_seconds = self.clock.seconds();
-        let saved = (self.state.write(self.out, &self.trainer))
+        (self.state.write(book.out, &self.trainer))
             .with_context(|| format!("cannot save the run after step {}", self.state.step))?;
-        let best = Best::read(self.out)?.map(|best| best.step);
-        checkpoint::prune(self.out, self.config.checkpoint.keep, best)?;
+        let best = Best::read(book.out)?.map(|best| best.step);
+        checkpoint::prune(book.out, self.config.checkpoint.keep, best)?;
         self.state.costs.other("checkpoints", started);
-        Ok(saved)
-    }
-
-    fn stop_if_requested(&self) -> Result<()> {
-        if stop::requested() && self.state.epoch < self.config.optim.epochs {
-            return Err(Stopped {
-                step: self.state.step,
-                run: self.out.to_path_buf(),
-            }
-            .into());
-        }
         Ok(())
     }
 
-    /// Figures of all targets; the best checkpoint so far is kept.
+    /// Figures of all targets, none where another replica leads; the best checkpoint so far
+    /// is kept.
     fn evaluate(&mut self) -> Result<Vec<evaluate::Evaluation>> {
+        let Some(book) = &mut self.book else {
+            return Ok(Vec::new());
+        };
         let started = Instant::now();
         let encoder = self.trainer.inference_model().encoder;
         let embedder = Embedder::new(encoder, &self.config.model.encoder, self.device);
-        let found = (self.targets.iter())
+        let found = (book.targets.iter())
             .map(|target| evaluate::on(&embedder, target))
             .collect::<Result<Vec<_>>>()?;
         let reports: Vec<Report> = found.iter().map(|target| target.report.clone()).collect();
         self.state.costs.other("evaluation", started);
-        let (epoch, step) = (self.state.epoch, self.state.step);
-        self.logs.evaluation(&Evaluation {
+        let (epoch, step, out) = (self.state.epoch, self.state.step, book.out);
+        book.logs.evaluation(&Evaluation {
             epoch,
             step,
             reports: reports.clone(),
         })?;
         let map = reports.iter().map(|r| r.metrics.map).sum::<f64>() / reports.len() as f64;
         if self.config.evaluation.every > 0
-            && Best::read(self.out)?.is_none_or(|best| best.step >= step || map > best.map)
+            && Best::read(out)?.is_none_or(|best| best.step >= step || map > best.map)
         {
             // It must exist before it is called the best.
             self.save()?;
-            Best { step, epoch, map }.write(self.out)?;
+            Best { step, epoch, map }.write(out)?;
         }
         Ok(found)
     }
 
     /// The last evaluation and everything that a run leaves behind.
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(&mut self) -> Result<()> {
         let found = self.evaluate()?;
-        for target in &found {
-            print!("\n{}", target.report.table());
-        }
         self.state.costs.wall_seconds = self.clock.seconds();
-        (self.state.costs).write(self.out, &self.device_name, self.state.step)?;
-        let targets = found.iter().map(Target::of).collect::<Result<Vec<_>>>()?;
-        let page = report::write(self.out, &self.state, &targets)?;
-        // Last, as it says that the run is finished.
-        let reports: Vec<Report> = found.into_iter().map(|target| target.report).collect();
-        let figures = super::record::write_figures(self.out, &reports)?;
-        println!(
-            "\ncheckpoints {}\nlosses      {}\nfigures     {}\nreport      {}\nmodel       trainer export --run {} --out MODEL_DIR",
-            self.out.join("checkpoints").display(),
-            self.out.join("metrics.jsonl").display(),
-            figures.display(),
-            page.display(),
-            self.out.display()
-        );
-        Ok(())
+        match &self.book {
+            Some(book) => book.finish(&self.state, found),
+            None => Ok(()),
+        }
     }
 
     /// The memory of an epoch: neck features of the whole training set without
-    /// augmentation, averaged per identity.
+    /// augmentation, averaged per identity. Every replica embeds its share of the images.
     fn prototypes(&mut self) -> Result<PrototypeMemory> {
         let started = Instant::now();
         let encoder = self.trainer.model.valid().encoder;
         let embedder = Embedder::new(encoder, &self.training_view(), self.device);
-        let paths = self.set.paths();
+        let group = self.trainer.group();
+        let mut paths = self.set.paths();
+        let share = group.share(paths.len());
+        let paths: Vec<PathBuf> = paths.drain(share).collect();
         let labels = self.set.labels();
-        let features = embedder.embed_watched("prototypes", &paths)?;
+        let bar = self.progress("prototypes", paths.len());
+        let features = embedder.embed(&paths, &|count| bar.inc(count as u64))?;
+        bar.finish_and_clear();
+        let features = group.join(features)?;
         self.state.costs.other("prototypes", started);
         Ok(PrototypeMemory::from_features(
             &features,
@@ -272,6 +272,14 @@ where
         let mut encoder = self.config.model.encoder.clone();
         encoder.preprocess.resize = Resampling::Bicubic;
         encoder
+    }
+
+    /// A progress bar, hidden where another replica leads.
+    fn progress(&self, what: &str, length: usize) -> ProgressBar {
+        match self.book {
+            Some(_) => files::progress(what, length),
+            None => ProgressBar::hidden(),
+        }
     }
 
     fn view(&self) -> View {

@@ -8,7 +8,7 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor, TensorData};
-use dcac_model::dcac::{Batch, Dcac, DcacConfig, adam};
+use dcac_model::dcac::{Dcac, DcacConfig, Embedded, adam};
 use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
 
@@ -17,8 +17,10 @@ use super::gradients;
 use super::latents::LatentCache;
 use super::loss_scale::LossScale;
 use super::metrics::StepMetrics;
+use super::seam::Seam;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
+use crate::parallel::Group;
 
 /// Model, optimiser and memory.
 pub struct Trainer<B: AutodiffBackend> {
@@ -33,12 +35,13 @@ pub struct Trainer<B: AutodiffBackend> {
     config: DcacConfig,
     clip_norm: Option<f32>,
     schedule: NoiseSchedule,
+    group: Group,
     device: B::Device,
 }
 
 impl<B: AutodiffBackend> Trainer<B> {
     /// A trainer at the start of its run; its memory is empty until an epoch begins.
-    pub fn new(config: &RunConfig, model: Dcac<B>, device: &B::Device) -> Self {
+    pub fn new(config: &RunConfig, model: Dcac<B>, group: Group, device: &B::Device) -> Self {
         let width = config.model.encoder.vit.embedding;
         Self {
             model,
@@ -48,11 +51,13 @@ impl<B: AutodiffBackend> Trainer<B> {
             config: config.model.clone(),
             clip_norm: config.optim.clip_norm,
             schedule: NoiseSchedule::stable_diffusion(),
+            group,
             device: device.clone(),
         }
     }
 
-    /// Forward, backward, optimiser, neck statistics and memory, in this order.
+    /// Forward, backward, optimiser, neck statistics and memory, in this order. Each replica
+    /// computes the rows of its share; losses and gradients are those of the batch.
     /// Epoch and speed of the returned metrics are the caller's to fill in. Losses that
     /// are not finite change nothing; the caller must look at them.
     pub fn step(
@@ -64,30 +69,41 @@ impl<B: AutodiffBackend> Trainer<B> {
         costs: &mut Costs,
     ) -> Result<StepMetrics> {
         let clock = Instant::now();
-        let vit = &self.config.encoder.vit;
-        let count = batch.labels.len();
-        let pixels = TensorData::new(batch.pixels.clone(), [count, 3, vit.height, vit.width]);
+        let (vit, rows) = (&self.config.encoder.vit, &batch.rows);
+        let pixels = TensorData::new(batch.pixels.clone(), [rows.len(), 3, vit.height, vit.width]);
         let labels: Vec<i32> = batch.labels.iter().map(|&label| label as i32).collect();
-        let labels = TensorData::new(labels, [count]);
-        let output = self.model.forward(
-            &self.config,
-            &self.schedule,
-            Batch {
-                images: Tensor::from_data(pixels, &self.device),
-                labels: Tensor::<B, 1, Int>::from_data(labels, &self.device),
-                latents: latents.map(|cache| cache.sample(&batch.indices, step, &self.device)),
-            },
-            self.memory.tensor(&self.device),
-        );
+        let labels = TensorData::new(labels, [batch.labels.len()]);
+        let images = Tensor::from_data(pixels, &self.device);
+        let seam = Seam::join(self.model.embed(&self.config, images), rows, &self.group)?;
+        // Noise is drawn for the whole batch, so that a row's does not depend on the replicas.
+        let latents = latents.map(|cache| cache.sample(&batch.indices, step, &self.device));
+        let embedded = Embedded {
+            embeddings: seam.whole(),
+            labels: Tensor::<B, 1, Int>::from_data(labels, &self.device),
+            rows: rows.clone(),
+            latents: latents.map(|latents| latents.rows(rows)),
+        };
+        let memory = self.memory.tensor(&self.device);
+        let output = (self.model).losses(&self.config, &self.schedule, embedded, memory);
+        let mut losses = [&output.total, &output.identity, &output.contrastive]
+            .into_iter()
+            .chain([&output.accuracy])
+            .chain(&output.diffusion)
+            .map(scalar)
+            .collect::<Result<Vec<f32>>>()?;
+        losses = self.group.sum(losses)?;
+        let [loss, loss_id, loss_pcl, accuracy, ..] = losses[..] else {
+            bail!("a replica has lost its losses");
+        };
         let mut metrics = StepMetrics {
             epoch: 0,
             step,
             lr,
-            loss: scalar(&output.total)?,
-            loss_id: scalar(&output.identity)?,
-            loss_pcl: scalar(&output.contrastive)?,
-            loss_dif: output.diffusion.as_ref().map(scalar).transpose()?,
-            accuracy: scalar(&output.accuracy)?,
+            loss,
+            loss_id,
+            loss_pcl,
+            loss_dif: losses.get(4).copied(),
+            accuracy,
             gradient_norm: None,
             loss_scale: self.scale.factor(),
             images_per_second: 0.0,
@@ -102,7 +118,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             Some(factor) => output.total * factor,
             None => output.total,
         };
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
+        let gradients = seam.backward(loss, &self.model, &self.group)?;
         let clock = costs.stage("backward", clock);
 
         let gradients = self.tame(gradients, factor, &mut metrics)?;
@@ -164,6 +180,11 @@ impl<B: AutodiffBackend> Trainer<B> {
     /// Settings of the method.
     pub fn config(&self) -> &DcacConfig {
         &self.config
+    }
+
+    /// The replicas that it is one of.
+    pub fn group(&self) -> &Group {
+        &self.group
     }
 
     /// Where it computes.

@@ -35,10 +35,19 @@ pub fn requested() -> bool {
 
 /// The user has stopped a run; nothing went wrong.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped after step {step}; go on with: trainer train --resume {}", run.display())]
+#[error("stopped after step {step}; {}", self.resume())]
 pub struct Stopped {
     /// Steps done and saved.
     pub step: u64,
-    /// The run.
-    pub run: PathBuf,
+    /// The run; none where another process keeps it.
+    pub run: Option<PathBuf>,
+}
+
+impl Stopped {
+    fn resume(&self) -> String {
+        match &self.run {
+            Some(run) => format!("go on with: trainer train --resume {}", run.display()),
+            None => "node 0 has saved the run".to_string(),
+        }
+    }
 }

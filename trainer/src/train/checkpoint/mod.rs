@@ -6,6 +6,7 @@
 mod folders;
 mod moments;
 mod state;
+mod transfer;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,7 @@ use crate::tensors::{Stored, TensorFile, Tensors, safetensors, write_safetensors
 
 pub use folders::{Which, has_any, prune, sweep};
 pub use state::{Best, Checkpoint};
+pub use transfer::{receive, send};
 
 /// The resolved configuration's file within a run.
 pub const CONFIG: &str = "config.toml";
