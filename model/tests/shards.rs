@@ -58,7 +58,7 @@ fn apart(
     let size = batch.labels.dims()[0] / shards;
     let rows = |shard: usize| shard * size..(shard + 1) * size;
     let towers: Vec<Tensor<Train, 2>> = (0..shards)
-        .map(|shard| model.embed(config, batch.images.clone().slice([rows(shard)])))
+        .map(|shard| model.embed(config, batch.images.clone().slice([rows(shard)]), None))
         .collect();
     let values: Vec<_> = towers.iter().map(|z| z.clone().inner()).collect();
     let values = Tensor::cat(values, 0);
@@ -106,6 +106,7 @@ fn check(config: &DcacConfig) {
     let copy = Batch {
         images: images.images.clone(),
         labels: images.labels.clone(),
+        cameras: None,
         latents: images.latents.as_ref().map(|all| rows_of(all, &(0..8))),
     };
     let schedule = NoiseSchedule::stable_diffusion();

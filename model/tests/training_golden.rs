@@ -89,6 +89,7 @@ fn batch(golden: &Golden, step: usize) -> (Batch<Train>, Vec<usize>) {
             TensorData::new(labels.iter().map(|&l| l as i32).collect(), [BATCH]),
             &Default::default(),
         ),
+        cameras: None,
         latents: Some(NoisedLatents {
             clean: tensor("clean"),
             noise: tensor("noise"),

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use dcac_tests::trainer::{Trained, last_checkpoint, trainer_ok};
+use dcac_tests::trainer::{Trained, last_checkpoint, trainer, trainer_ok};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use xtask::paths;
@@ -208,4 +208,49 @@ fn a_run_begins_with_another_runs_weights() {
     let baseline = ["diffusion.enabled=false", "weights.start=run"];
     train_again(&at, "base", &[&still[..], &baseline].concat());
     assert!(of_encoder("base") == of_encoder("run"));
+}
+
+#[test]
+fn parts_of_a_batch_add_up_to_it() {
+    let at = Trained::make().expect("a small model");
+    // A rate at which rounding stays rounding.
+    let gentle = ["optim.base_lr=1e-4", "loss.temperature=0.1"];
+    train_again(&at, "whole", &gentle);
+    for parts in ["optim.accumulate=3", "optim.accumulate=16"] {
+        train_again(&at, parts, &[&gentle[..], &[parts]].concat());
+        let (whole, found) = (losses(&at.path("whole")), losses(&at.path(parts)));
+        assert_eq!(whole.len(), found.len());
+        for (whole, found) in whole.iter().flatten().zip(found.iter().flatten()) {
+            assert!(
+                (whole - found).abs() < 1e-4 * whole,
+                "{parts}: {found} for {whole}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_camera_embedding_is_trained_and_left_behind() {
+    let at = Trained::make().expect("a small model");
+    let config = paths::root().join("tests/fixtures/small.toml");
+    let line = "train --data market1501=data --out none --set encoder.cameras=99 --config";
+    let line = line.split(' ').map(OsStr::new).chain([config.as_os_str()]);
+    let output = trainer(&at.path(""), line).expect("a process");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let (_, right) = errors
+        .split_once("set encoder.cameras=")
+        .expect("what to do");
+    let right = format!("encoder.cameras={}", right.trim());
+    train_again(&at, "seen", &[&right]);
+    train_again(&at, "still", &[&right, "optim.base_lr=0", "optim.epochs=1"]);
+    assert_ne!(losses(&at.path("run"))[0], losses(&at.path("seen"))[0]);
+    let cameras = |run: &str| tensors(&at.path(run), false)["cameras"].clone();
+    assert_ne!(cameras("seen"), cameras("still"), "it is trained");
+    trainer_ok(
+        &at.path(""),
+        ["export", "--run", "seen", "--out", "seen-model"],
+    )
+    .expect("a model");
+    let evaluate = "evaluate --model seen-model --data market1501=data";
+    trainer_ok(&at.path(""), evaluate.split(' ')).expect("inference without cameras");
 }

@@ -116,6 +116,9 @@ fn measure(config: &RunConfig, identities: usize) -> Info {
         part("neck", count("encoder.neck."), 0),
         part("classifier", count("classifier."), classifier),
     ];
+    if model.cameras > 0 {
+        parts.push(part("cameras", count("cameras"), 0));
+    }
     if let Some(diffusion) = &model.diffusion {
         let side = diffusion.latent_side();
         let rank = diffusion.adapters().attention;

@@ -68,8 +68,17 @@ impl<B: Backend> VisionTransformer<B> {
     /// Runs normalised images `[B, 3, height, width]` through the tower, in their number
     /// format; results are f32.
     pub fn forward(&self, images: Tensor<B, 4>) -> VitOutput<B> {
+        self.forward_marked(images, None)
+    }
+
+    /// [`Self::forward`] with a mark `[B, dim]` added to each image's class token.
+    pub(crate) fn forward_marked(
+        &self,
+        images: Tensor<B, 4>,
+        marks: Option<Tensor<B, 2>>,
+    ) -> VitOutput<B> {
         let compute = images.dtype();
-        let x = self.embed_patches(images);
+        let x = self.embed_patches(images, marks);
         let x = self
             .blocks
             .iter()
@@ -78,7 +87,7 @@ impl<B: Backend> VisionTransformer<B> {
     }
 
     /// The tokens that the first block takes.
-    fn embed_patches(&self, images: Tensor<B, 4>) -> Tensor<B, 3> {
+    fn embed_patches(&self, images: Tensor<B, 4>, marks: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let [batch, ..] = images.dims();
         let patches = nn::conv2d(&self.patch_embed.proj, images);
         // The residual stream is f32 in every precision, as under torch's autocast.
@@ -87,7 +96,12 @@ impl<B: Backend> VisionTransformer<B> {
             .swap_dims(1, 2);
         let class = self.cls_token.val();
         let [_, _, dim] = class.dims();
-        let x = Tensor::cat(vec![class.expand([batch, 1, dim]), patches], 1);
+        let class = class.expand([batch, 1, dim]);
+        let class = match marks {
+            Some(marks) => class + marks.unsqueeze_dim(1),
+            None => class,
+        };
+        let x = Tensor::cat(vec![class, patches], 1);
         self.norm_pre.forward(x + self.pos_embed.val())
     }
 
@@ -112,7 +126,7 @@ impl<B: burn::tensor::backend::AutodiffBackend> VisionTransformer<B> {
         images: Tensor<B, 4>,
     ) -> (Tensor<B, 2>, Tensor<B, 3>) {
         let compute = images.dtype();
-        let x = self.embed_patches(images);
+        let x = self.embed_patches(images, None);
         let Some((last, before)) = self.blocks.split_last() else {
             return (self.finish(x.clone(), compute).embedding, x);
         };

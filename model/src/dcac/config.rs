@@ -22,6 +22,9 @@ pub struct DcacConfig {
     pub train_patch: bool,
     /// Transformer blocks of the encoder that are not trained, counted from 0.
     pub frozen_blocks: Vec<usize>,
+    /// Training cameras that have an embedding of their own; 0 has none. Inference knows no
+    /// cameras and adds nothing.
+    pub cameras: usize,
     /// Losses of the re-ID model.
     pub loss: LossConfig,
     /// The diffusion model; `None` is the baseline.

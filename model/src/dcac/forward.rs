@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use burn::module::Module;
+use burn::module::{Initializer, Module, Param};
 use burn::prelude::*;
 use burn::tensor::BasicOps;
 
@@ -24,6 +24,8 @@ pub struct Dcac<B: Backend> {
     /// The part that inference keeps.
     pub encoder: ReidEncoder<B>,
     pub(super) classifier: Classifier<B>,
+    /// One vector per training camera `[cameras, dim]`, added to the class token while training.
+    cameras: Option<Param<Tensor<B, 2>>>,
     guidance: Option<Guidance<B>>,
 }
 
@@ -39,11 +41,14 @@ pub struct Batch<B: Backend> {
     pub images: Tensor<B, 4>,
     /// Labels `[B]`, below the number of identities.
     pub labels: Tensor<B, 1, Int>,
+    /// Cameras `[B]`; only a model with a camera embedding looks at them.
+    pub cameras: Option<Tensor<B, 1, Int>>,
     /// What the denoiser is asked about; without it there is no denoising loss.
     pub latents: Option<NoisedLatents<B>>,
 }
 
 /// Latents of the un-augmented images and the noise to be found in them.
+#[derive(Clone)]
 pub struct NoisedLatents<B: Backend> {
     /// F_0, sampled from the VAE's posterior, `[B, latent, h, w]`.
     pub clean: Tensor<B, 4>,
@@ -103,6 +108,13 @@ impl<B: Backend> Dcac<B> {
         let model = Self {
             encoder: ReidEncoder::new(&config.encoder, device),
             classifier: Classifier::new(width, identities, device),
+            cameras: (config.cameras > 0).then(|| {
+                let normal = Initializer::Normal {
+                    mean: 0.0,
+                    std: 0.02,
+                };
+                normal.init([config.cameras, config.encoder.vit.dim], device)
+            }),
             guidance: config.diffusion.as_ref().map(|diffusion| Guidance {
                 condition: Condition::new(
                     &diffusion.condition,
@@ -138,7 +150,7 @@ impl<B: Backend> Dcac<B> {
     ) -> StepOutput<B> {
         let [count] = batch.labels.dims();
         let embedded = Embedded {
-            embeddings: self.embed(config, batch.images),
+            embeddings: self.embed(config, batch.images, batch.cameras),
             labels: batch.labels,
             rows: 0..count,
             latents: batch.latents,
@@ -146,10 +158,17 @@ impl<B: Backend> Dcac<B> {
         self.losses(config, schedule, embedded, memory)
     }
 
-    /// What the neck takes: embeddings `[b, d]` of images `[b, 3, height, width]`, each
-    /// independent of the others.
-    pub fn embed(&self, config: &DcacConfig, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        (self.encoder).embed_before_neck(cast(images, config.precision.dtype()))
+    /// What the neck takes: embeddings `[b, d]` of images `[b, 3, height, width]` from
+    /// cameras `[b]`, each independent of the others.
+    pub fn embed(
+        &self,
+        config: &DcacConfig,
+        images: Tensor<B, 4>,
+        cameras: Option<Tensor<B, 1, Int>>,
+    ) -> Tensor<B, 2> {
+        let known = self.cameras.as_ref().zip(cameras);
+        let marks = known.map(|(all, cameras)| all.val().select(0, cameras));
+        (self.encoder).embed_before_neck(cast(images, config.precision.dtype()), marks)
     }
 
     /// Losses of the rows of an embedded batch under the prototype memory `[N, d]`.

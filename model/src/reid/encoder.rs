@@ -72,10 +72,14 @@ impl<B: Backend> ReidEncoder<B> {
         }
     }
 
-    /// What the neck takes, `[B, embedding]`.
+    /// What the neck takes, `[B, embedding]`, with marks `[B, dim]` on the class tokens.
     #[cfg(feature = "training")]
-    pub(crate) fn embed_before_neck(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        self.vit.forward(images).embedding
+    pub(crate) fn embed_before_neck(
+        &self,
+        images: Tensor<B, 4>,
+        marks: Option<Tensor<B, 2>>,
+    ) -> Tensor<B, 2> {
+        self.vit.forward_marked(images, marks).embedding
     }
 
     /// Neck output `[B, embedding]` of [`Self::embed_before_neck`] under the batch's own

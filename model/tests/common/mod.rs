@@ -36,6 +36,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
         precision: Compute::F32,
         train_patch: false,
         frozen_blocks: Vec::new(),
+        cameras: 0,
         loss: LossConfig::default(),
         diffusion: Some(DiffusionConfig {
             image: 16,
@@ -86,6 +87,7 @@ pub fn batch(config: &DcacConfig, identities: usize) -> (Batch<Train>, Tensor<Tr
     let batch = Batch {
         images: Tensor::random([8, 3, vit.height, vit.width], normal, &device),
         labels: Tensor::from_data(TensorData::new(labels, [8]), &device),
+        cameras: None,
         latents,
     };
     let features = Tensor::<Cpu, 2>::random([identities, vit.embedding], normal, &device);

@@ -52,6 +52,8 @@ struct RawEncoder {
     #[serde(default)]
     frozen_blocks: Vec<usize>,
     #[serde(default)]
+    cameras: usize,
+    #[serde(default)]
     test_resize: Resampling,
     vit: Option<VitConfig>,
 }
@@ -120,6 +122,7 @@ impl RawConfig {
                 precision: self.precision,
                 train_patch: self.encoder.train_patch,
                 frozen_blocks: self.encoder.frozen_blocks,
+                cameras: self.encoder.cameras,
                 loss: self.loss,
                 diffusion,
             },
@@ -171,6 +174,7 @@ impl From<RunConfig> for RawConfig {
                 preset: None,
                 train_patch: config.model.train_patch,
                 frozen_blocks: config.model.frozen_blocks,
+                cameras: config.model.cameras,
                 test_resize: config.model.encoder.preprocess.resize,
                 vit: Some(config.model.encoder.vit),
             },

@@ -56,6 +56,9 @@ pub struct OptimConfig {
     pub milestones: Vec<usize>,
     /// L2 norm that all gradients together are clipped to; not clipped unless set.
     pub clip_norm: Option<f32>,
+    /// Parts that a replica's share of a batch is computed in, one after another: less
+    /// memory, more time, the gradient of the whole batch.
+    pub accumulate: usize,
     /// Gradient checkpointing: cheap results are computed again in the backward pass.
     pub recompute: bool,
 }
@@ -71,6 +74,7 @@ impl Default for OptimConfig {
             first_epoch: 1,
             milestones: vec![30, 50],
             clip_norm: None,
+            accumulate: 1,
             recompute: false,
         }
     }
@@ -233,6 +237,9 @@ impl RunConfig {
             .filter(|norm| norm.is_nan() || *norm <= 0.0)
         {
             bail!("`optim.clip_norm` is {norm}, expected a number above 0");
+        }
+        if self.optim.accumulate == 0 {
+            bail!("`optim.accumulate` is 0, expected at least 1");
         }
         if self.checkpoint.every == 0 || self.checkpoint.keep == 0 {
             bail!("`checkpoint.every` and `checkpoint.keep` must be at least 1");

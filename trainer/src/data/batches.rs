@@ -18,6 +18,8 @@ pub struct TrainBatch {
     pub indices: Vec<usize>,
     /// Labels.
     pub labels: Vec<usize>,
+    /// Cameras.
+    pub cameras: Vec<usize>,
     /// The rows that have pixels here, b of B.
     pub rows: Range<usize>,
     /// Their augmented, normalised pixels, `[b, 3, height, width]`.
@@ -98,6 +100,7 @@ fn prepare(
     )?;
     Ok(TrainBatch {
         labels: indices.iter().map(|&i| set.images[i].label).collect(),
+        cameras: indices.iter().map(|&i| set.images[i].camera).collect(),
         indices,
         rows,
         pixels,

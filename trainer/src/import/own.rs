@@ -9,6 +9,9 @@ use super::source;
 use crate::tensors::Tensors;
 use crate::train::run_tensors;
 
+/// What is of no use with other training data.
+const OF_ITS_DATA: [&str; 3] = ["classifier.", "guidance.condition.", "cameras"];
+
 /// The tensors of a run's last checkpoint, or of an exported model, by our names.
 pub fn open(path: &Path, diffusion: bool) -> Result<Sorted> {
     let tensors = if path.join("checkpoints").is_dir() {
@@ -28,8 +31,8 @@ pub fn open(path: &Path, diffusion: bool) -> Result<Sorted> {
     let mut sorted = Sorted::default();
     let mut kept = Tensors::new();
     for (name, tensor) in tensors {
-        if name.starts_with("classifier.") || name.starts_with("guidance.condition.") {
-            sorted.ignore("of its own training identities", 1);
+        if OF_ITS_DATA.iter().any(|part| name.starts_with(part)) {
+            sorted.ignore("of its own training identities and cameras", 1);
         } else if !diffusion && !name.starts_with("encoder.") {
             sorted.ignore("of the diffusion model, which the baseline has not", 1);
         } else {

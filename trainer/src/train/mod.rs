@@ -10,6 +10,7 @@ mod latents;
 mod logs;
 mod loss_scale;
 mod metrics;
+mod parts;
 mod record;
 mod request;
 mod run;

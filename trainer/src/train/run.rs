@@ -48,6 +48,14 @@ pub fn run(mut request: TrainRequest) -> Result<()> {
             set.identities
         );
     }
+    let cameras = request.config.model.cameras;
+    if cameras > 0 && cameras != set.cameras {
+        bail!(
+            "the training data has {} cameras, the camera embedding {cameras}; set encoder.cameras={}",
+            set.cameras,
+            set.cameras
+        );
+    }
     if request.targets.is_empty() {
         request.targets.clone_from(&request.data);
     }

@@ -38,15 +38,8 @@ impl<B: AutodiffBackend> Seam<B> {
                 leaf: None,
             });
         }
-        let [_, width] = own.dims();
-        let all = group.join(numbers(own.clone().inner())?)?;
-        let data = TensorData::new(all.clone(), [all.len() / width, width]);
-        let leaf = Tensor::<B, 2>::from_data(data, &own.device()).cast(own.dtype());
-        Ok(Self {
-            own,
-            rows,
-            leaf: Some(leaf.detach().require_grad()),
-        })
+        let leaf = Some(gather(own.clone().inner(), group)?);
+        Ok(Self { own, rows, leaf })
     }
 
     /// What the head starts from, `[B, d]`.
@@ -68,15 +61,37 @@ impl<B: AutodiffBackend> Seam<B> {
         let slope = (leaf.grad_remove(&mut found))
             .ok_or_else(|| anyhow!("the losses do not depend on the embeddings"))?;
         let head = GradientsParams::from_grads(found, model);
-        let (shape, dtype, device) = (slope.dims(), slope.dtype(), slope.device());
-        let slope = TensorData::new(group.sum(numbers(slope)?)?, shape);
-        let slope = Tensor::<B::InnerBackend, 2>::from_data(slope, &device).cast(dtype);
-        let slope = Tensor::from_inner(slope.slice([self.rows]));
+        let slope = Tensor::from_inner(total(slope, group)?.slice([self.rows]));
         // Its gradient with respect to the embeddings is the slope.
         let found = (self.own * slope).sum().backward();
         let encoder = GradientsParams::from_grads(found, model);
         gradients::sum([head, encoder], model, group)
     }
+}
+
+/// The embeddings of all rows `[B, d]`, at the start of a graph, of this replica's `[b, d]`.
+pub fn gather<B: AutodiffBackend>(
+    own: Tensor<B::InnerBackend, 2>,
+    group: &Group,
+) -> Result<Tensor<B, 2>> {
+    if group.size() == 1 {
+        return Ok(Tensor::from_inner(own).require_grad());
+    }
+    let ([_, width], device, dtype) = (own.dims(), own.device(), own.dtype());
+    let all = group.join(numbers(own)?)?;
+    let rows = all.len() / width;
+    let leaf = Tensor::<B, 2>::from_data(TensorData::new(all, [rows, width]), &device);
+    Ok(leaf.cast(dtype).detach().require_grad())
+}
+
+/// The sum over replicas.
+pub fn total<B: Backend>(slope: Tensor<B, 2>, group: &Group) -> Result<Tensor<B, 2>> {
+    if group.size() == 1 {
+        return Ok(slope);
+    }
+    let (shape, dtype, device) = (slope.dims(), slope.dtype(), slope.device());
+    let sums = TensorData::new(group.sum(numbers(slope)?)?, shape);
+    Ok(Tensor::<B, 2>::from_data(sums, &device).cast(dtype))
 }
 
 fn numbers<B: Backend>(tensor: Tensor<B, 2>) -> Result<Vec<f32>> {
@@ -145,6 +160,7 @@ mod tests {
             let batch = TrainBatch {
                 indices: (0..count).collect(),
                 labels: labels.clone(),
+                cameras: vec![0; count],
                 rows: rows.clone(),
                 pixels: pixels[rows.start * size..rows.end * size].to_vec(),
             };

@@ -1,16 +1,18 @@
 //! One step of the co-training.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, GradientsParams, Optimizer};
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Int, Tensor, TensorData};
-use dcac_model::dcac::{Dcac, DcacConfig, Embedded, adam};
+use dcac_model::dcac::{Dcac, DcacConfig, Embedded, NoisedLatents, StepOutput, adam};
 use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
+use dcac_model::nn::BatchStats;
 
 use super::cost::Costs;
 use super::gradients;
@@ -34,6 +36,7 @@ pub struct Trainer<B: AutodiffBackend> {
     pub scale: LossScale,
     config: DcacConfig,
     clip_norm: Option<f32>,
+    accumulate: usize,
     schedule: NoiseSchedule,
     group: Group,
     device: B::Device,
@@ -50,6 +53,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             scale: LossScale::new(config.model.precision),
             config: config.model.clone(),
             clip_norm: config.optim.clip_norm,
+            accumulate: config.optim.accumulate,
             schedule: NoiseSchedule::stable_diffusion(),
             group,
             device: device.clone(),
@@ -68,30 +72,13 @@ impl<B: AutodiffBackend> Trainer<B> {
         lr: f64,
         costs: &mut Costs,
     ) -> Result<StepMetrics> {
-        let clock = Instant::now();
-        let (vit, rows) = (&self.config.encoder.vit, &batch.rows);
-        let pixels = TensorData::new(batch.pixels.clone(), [rows.len(), 3, vit.height, vit.width]);
-        let labels: Vec<i32> = batch.labels.iter().map(|&label| label as i32).collect();
-        let labels = TensorData::new(labels, [batch.labels.len()]);
-        let images = Tensor::from_data(pixels, &self.device);
-        let seam = Seam::join(self.model.embed(&self.config, images), rows, &self.group)?;
         // Noise is drawn for the whole batch, so that a row's does not depend on the replicas.
         let latents = latents.map(|cache| cache.sample(&batch.indices, step, &self.device));
-        let embedded = Embedded {
-            embeddings: seam.whole(),
-            labels: Tensor::<B, 1, Int>::from_data(labels, &self.device),
-            rows: rows.clone(),
-            latents: latents.map(|latents| latents.rows(rows)),
+        let pass = match self.accumulate {
+            1 => self.pass(batch, latents, costs)?,
+            parts => self.pass_in_parts(batch, latents.as_ref(), parts, costs)?,
         };
-        let memory = self.memory.tensor(&self.device);
-        let output = (self.model).losses(&self.config, &self.schedule, embedded, memory);
-        let mut losses = [&output.total, &output.identity, &output.contrastive]
-            .into_iter()
-            .chain([&output.accuracy])
-            .chain(&output.diffusion)
-            .map(scalar)
-            .collect::<Result<Vec<f32>>>()?;
-        losses = self.group.sum(losses)?;
+        let losses = pass.losses;
         let [loss, loss_id, loss_pcl, accuracy, ..] = losses[..] else {
             bail!("a replica has lost its losses");
         };
@@ -108,29 +95,20 @@ impl<B: AutodiffBackend> Trainer<B> {
             loss_scale: self.scale.factor(),
             images_per_second: 0.0,
         };
-        if !metrics.loss.is_finite() {
+        let Some(gradients) = pass.gradients.filter(|_| metrics.loss.is_finite()) else {
             return Ok(metrics);
-        }
-        let clock = costs.stage("forward", clock);
-
-        let factor = self.scale.factor();
-        let loss = match factor {
-            Some(factor) => output.total * factor,
-            None => output.total,
         };
-        let gradients = seam.backward(loss, &self.model, &self.group)?;
-        let clock = costs.stage("backward", clock);
-
-        let gradients = self.tame(gradients, factor, &mut metrics)?;
+        let clock = Instant::now();
+        let gradients = self.tame(gradients, &mut metrics)?;
         let model = match gradients {
             Some(gradients) => self.optimizer.step(lr, self.model.clone(), gradients),
             None => self.model.clone(),
         };
         let updates = 0..self.config.loss.neck_updates;
-        self.model = updates.fold(model, |model, _| model.absorb(&output.neck));
+        self.model = updates.fold(model, |model, _| model.absorb(&pass.neck));
         let clock = costs.stage("optimiser", clock);
 
-        let features: Vec<f32> = (output.features.inner().into_data().convert::<f32>())
+        let features: Vec<f32> = (pass.features.inner().into_data().convert::<f32>())
             .into_vec()
             .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
         let loss = &self.config.loss;
@@ -140,13 +118,82 @@ impl<B: AutodiffBackend> Trainer<B> {
         Ok(metrics)
     }
 
+    /// Forward and backward of a whole batch.
+    fn pass(
+        &self,
+        batch: &TrainBatch,
+        latents: Option<NoisedLatents<B>>,
+        costs: &mut Costs,
+    ) -> Result<Pass<B>> {
+        let clock = Instant::now();
+        let rows = &batch.rows;
+        let (images, cameras) = self.inputs(batch, rows);
+        let own = self.model.embed(&self.config, images, cameras);
+        let seam = Seam::join(own, rows, &self.group)?;
+        let output = self.losses(Embedded {
+            embeddings: seam.whole(),
+            labels: self.labels(batch),
+            rows: rows.clone(),
+            latents: latents.map(|latents| latents.rows(rows)),
+        });
+        let losses = self.group.sum(losses(&output)?)?;
+        let finite = losses.first().is_some_and(|total| total.is_finite());
+        let clock = costs.stage("forward", clock);
+        let gradients = finite
+            .then(|| seam.backward(self.scaled(output.total), &self.model, &self.group))
+            .transpose()?;
+        costs.stage("backward", clock);
+        Ok(Pass {
+            losses,
+            features: output.features,
+            neck: output.neck,
+            gradients,
+        })
+    }
+
+    /// Pixels and cameras of some of a batch's rows.
+    pub(super) fn inputs<I: Backend<Device = B::Device>>(
+        &self,
+        batch: &TrainBatch,
+        rows: &Range<usize>,
+    ) -> (Tensor<I, 4>, Option<Tensor<I, 1, Int>>) {
+        let vit = &self.config.encoder.vit;
+        let size = 3 * vit.height * vit.width;
+        // The batch holds the pixels of its own rows alone.
+        let start = batch.rows.start;
+        let pixels = &batch.pixels[(rows.start - start) * size..(rows.end - start) * size];
+        let pixels = TensorData::new(pixels.to_vec(), [rows.len(), 3, vit.height, vit.width]);
+        let cameras =
+            (self.config.cameras > 0).then(|| indices(&batch.cameras[rows.clone()], &self.device));
+        (Tensor::from_data(pixels, &self.device), cameras)
+    }
+
+    /// Labels of the whole batch.
+    pub(super) fn labels(&self, batch: &TrainBatch) -> Tensor<B, 1, Int> {
+        indices(&batch.labels, &self.device)
+    }
+
+    /// Losses of some rows under the memory.
+    pub(super) fn losses(&self, embedded: Embedded<B>) -> StepOutput<B> {
+        let memory = self.memory.tensor(&self.device);
+        (self.model).losses(&self.config, &self.schedule, embedded, memory)
+    }
+
+    /// A loss as it goes into the backward pass.
+    pub(super) fn scaled(&self, loss: Tensor<B, 1>) -> Tensor<B, 1> {
+        match self.scale.factor() {
+            Some(factor) => loss * factor,
+            None => loss,
+        }
+    }
+
     /// Unscales and clips gradients; none if they overflowed, and the step is left out.
     fn tame(
         &mut self,
         mut gradients: GradientsParams,
-        factor: Option<f32>,
         metrics: &mut StepMetrics,
     ) -> Result<Option<GradientsParams>> {
+        let factor = self.scale.factor();
         if let Some(factor) = factor {
             gradients = gradients::scale(gradients, &self.model, 1.0 / factor);
         }
@@ -191,6 +238,39 @@ impl<B: AutodiffBackend> Trainer<B> {
     pub fn device(&self) -> &B::Device {
         &self.device
     }
+}
+
+/// What forward and backward of a batch give.
+pub(super) struct Pass<B: AutodiffBackend> {
+    /// Total, ID loss, contrastive loss, accuracy and, unless it is the baseline, denoising
+    /// loss of the whole batch.
+    pub losses: Vec<f32>,
+    /// L2-normalised neck features of the whole batch.
+    pub features: Tensor<B, 2>,
+    /// The neck's batch statistics.
+    pub neck: BatchStats<B>,
+    /// Scaled gradients of the total; none if it is not finite.
+    pub gradients: Option<GradientsParams>,
+}
+
+/// Losses of some rows, in the order of [`Pass::losses`].
+pub(super) fn losses<B: AutodiffBackend>(output: &StepOutput<B>) -> Result<Vec<f32>> {
+    let all = [
+        &output.total,
+        &output.identity,
+        &output.contrastive,
+        &output.accuracy,
+    ];
+    all.into_iter()
+        .chain(&output.diffusion)
+        .map(scalar)
+        .collect()
+}
+
+fn indices<B: Backend>(values: &[usize], device: &B::Device) -> Tensor<B, 1, Int> {
+    let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 fn scalar<B: AutodiffBackend>(tensor: &Tensor<B, 1>) -> Result<f32> {
