@@ -91,7 +91,7 @@ pub fn text(diagnosis: &Diagnosis) -> String {
             Severity::Fatal => "FATAL",
             Severity::Warning => "warning",
         };
-        text += &format!("{word}: {}\n", finding.text);
+        text += &format!("{word}: {finding}\n");
     }
     if diagnosis.findings.is_empty() {
         text += "nothing wrong\n";
