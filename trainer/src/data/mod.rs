@@ -106,12 +106,7 @@ impl NamedData {
 
 /// Reads and decodes one crop.
 pub fn read_pixels(path: &Path) -> Result<Pixels> {
-    decode_pixels(&files::read(path)?, path)
-}
-
-/// Decodes the bytes of a file.
-pub fn decode_pixels(bytes: &[u8], path: &Path) -> Result<Pixels> {
-    decode(bytes).with_context(|| {
+    decode(&files::read(path)?).with_context(|| {
         format!(
             "cannot decode {}; remove the file or replace it by a whole JPEG, PNG or BMP",
             path.display()

@@ -47,7 +47,7 @@ fn undecodable(examined: &Examined) -> Option<Finding> {
         .collect();
     (!reasons.is_empty()).then(|| {
         let text = format!(
-            "{}: files that cannot be used: {}",
+            "{}: files that cannot be read as pictures (remove them, or put whole ones in their place): {}",
             examined.data,
             reasons.len()
         );
@@ -114,7 +114,10 @@ fn copies(examined: &Examined) -> Vec<Finding> {
         let mut first: HashMap<[u8; 32], &Seen> = HashMap::new();
         let mut copies = Vec::new();
         for seen in examined.of(*split) {
-            let Some(digest) = seen.digest else { continue };
+            // What is no picture is told of already.
+            let (Some(digest), Ok(_)) = (seen.digest, &seen.size) else {
+                continue;
+            };
             match first.entry(digest) {
                 Entry::Occupied(earlier) => copies.push(pair(seen, earlier.get())),
                 Entry::Vacant(place) => {

@@ -18,7 +18,7 @@ use images::Examined;
 
 /// `trainer doctor`.
 #[derive(Args)]
-#[command(after_help = data::HELP)]
+#[command(after_help = format!("{CHECKS}\n\n{}", data::HELP))]
 pub struct DoctorArgs {
     /// Data to look at, as NAME=DIR (see below); repeat it for several
     #[arg(long, required = true)]
@@ -27,6 +27,15 @@ pub struct DoctorArgs {
     #[arg(long)]
     json: Option<PathBuf>,
 }
+
+const CHECKS: &str = "\
+Fatal, with exit code 1, and refused by `trainer train`:
+  folders, names or tables that are not the layout's; files that cannot be decoded;
+  identities or files (byte for byte) that both train and test; a test set without one
+  query that can be measured
+Warnings:
+  other counts than the published set has; copies within a split; queries without a match
+  from another camera in the gallery";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
