@@ -52,6 +52,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let data = &args.data;
     // The data first: a wrong path should not wait for a model to load.
     let sets = (data.split(Split::Query)?, data.split(Split::Gallery)?);
+    if let Some(notice) = data.layout.notice() {
+        println!("warning: {notice}");
+    }
     let embedder = Embedder::open(&args.model, args.device.device)?;
     let report = measure(&embedder, data, sets.0, sets.1)?.report;
     print!("{}", report.table());

@@ -6,7 +6,7 @@ use image::{ImageFormat, ImageReader, Limits};
 
 use super::{ImageError, Pixels};
 
-/// Decodes a JPEG or PNG file, told apart by content. Grey, palette and 16-bit
+/// Decodes a JPEG or PNG file, or a BMP where the crate `image` is built with it, told apart by content. Grey, palette and 16-bit
 /// images become 8-bit RGB; transparency is dropped, not blended.
 ///
 /// # Errors
@@ -17,9 +17,13 @@ pub fn decode(bytes: &[u8]) -> Result<Pixels, ImageError> {
         .with_guessed_format()
         .map_err(|error| failed(error.to_string()))?;
     match reader.format() {
-        Some(ImageFormat::Jpeg | ImageFormat::Png) => {}
+        Some(ImageFormat::Bmp | ImageFormat::Jpeg | ImageFormat::Png) => {}
         Some(other) => return Err(failed(format!("it is a {other:?} file"))),
-        None => return Err(failed("its first bytes are those of neither".to_string())),
+        None => {
+            return Err(failed(
+                "its first bytes are those of no picture".to_string(),
+            ));
+        }
     }
     let mut limits = Limits::default();
     limits.max_image_width = Some(Pixels::LIMIT as u32);

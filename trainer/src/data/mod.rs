@@ -38,6 +38,9 @@ impl FromStr for NamedData {
         let Some((name, folder)) = text.split_once('=') else {
             return Err("expected NAME=DIR, such as market1501=data/plaza".to_string());
         };
+        if folder.is_empty() {
+            return Err(format!("`{text}` names no folder; expected NAME=DIR"));
+        }
         Ok(Self {
             layout: name.parse()?,
             folder: folder.into(),
@@ -61,7 +64,7 @@ pub struct Crop {
 }
 
 /// One part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Split {
     /// Training images.
     Train,
@@ -86,6 +89,15 @@ impl Split {
 }
 
 impl NamedData {
+    /// The splits that it has: all three, but for sets that are for training alone and
+    /// tables without some of them.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    pub fn splits(&self) -> Result<Vec<Split>> {
+        self.layout.splits(&self.folder)
+    }
+
     /// The crops of a split in a fixed order, junk left out.
     pub fn split(&self, split: Split) -> Result<Vec<Crop>> {
         self.layout.split(&self.folder, split)
@@ -94,14 +106,9 @@ impl NamedData {
 
 /// Reads and decodes one crop.
 pub fn read_pixels(path: &Path) -> Result<Pixels> {
-    decode_pixels(&files::read(path)?, path)
-}
-
-/// Decodes the bytes of a file.
-pub fn decode_pixels(bytes: &[u8], path: &Path) -> Result<Pixels> {
-    decode(bytes).with_context(|| {
+    decode(&files::read(path)?).with_context(|| {
         format!(
-            "cannot decode {}; remove the file or replace it by a whole JPEG or PNG",
+            "cannot decode {}; remove the file or replace it by a whole JPEG, PNG or BMP",
             path.display()
         )
     })

@@ -1,5 +1,6 @@
 //! The training images of one or several sources.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -17,6 +18,29 @@ pub struct TrainingImage {
     pub camera: usize,
 }
 
+/// What one source brings to a training set.
+#[derive(Clone, Debug)]
+pub struct SourceCount {
+    /// The source as NAME=DIR.
+    pub source: String,
+    /// Its images.
+    pub images: usize,
+    /// Its identities.
+    pub identities: usize,
+    /// Its cameras.
+    pub cameras: usize,
+}
+
+impl fmt::Display for SourceCount {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "{}  {} images, {} identities, {} cameras",
+            self.source, self.images, self.identities, self.cameras
+        )
+    }
+}
+
 /// Training crops with contiguous labels and cameras.
 pub struct TrainingSet {
     /// The images, source by source.
@@ -25,6 +49,8 @@ pub struct TrainingSet {
     pub identities: usize,
     /// Cameras of all sources.
     pub cameras: usize,
+    /// What each source brings.
+    pub sources: Vec<SourceCount>,
 }
 
 impl TrainingSet {
@@ -35,11 +61,18 @@ impl TrainingSet {
             images: Vec::new(),
             identities: 0,
             cameras: 0,
+            sources: Vec::new(),
         };
         for source in sources {
             let crops = source.split(Split::Train)?;
             let identities = distinct(crops.iter().map(|crop| crop.label.identity));
             let cameras = distinct(crops.iter().map(|crop| crop.label.camera));
+            set.sources.push(SourceCount {
+                source: source.to_string(),
+                images: crops.len(),
+                identities: identities.len(),
+                cameras: cameras.len(),
+            });
             for crop in crops {
                 let label = identities.binary_search(&crop.label.identity);
                 let camera = cameras.binary_search(&crop.label.camera);

@@ -1,5 +1,6 @@
 //! What can be wrong with a data set.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use dcac_model::retrieval::Label;
@@ -7,12 +8,12 @@ use dcac_model::retrieval::Label;
 use super::Finding;
 use super::images::{Examined, Seen};
 use crate::data::{Layout, Split};
-use crate::files;
 
 /// Everything there is to say of a data set, the worst first.
 pub fn all(examined: &Examined) -> Vec<Finding> {
-    let lists = [unlisted(examined), undecodable(examined), copies(examined)];
+    let lists = [unlisted(examined), copies(examined)];
     let single = [
+        undecodable(examined),
         leaking(examined),
         shared(examined, examined),
         unmatched(examined),
@@ -27,37 +28,31 @@ pub fn all(examined: &Examined) -> Vec<Finding> {
 
 /// Splits that cannot be listed.
 fn unlisted(examined: &Examined) -> Vec<Finding> {
-    let reasons = examined
-        .splits
-        .iter()
-        .filter_map(|(_, seen)| seen.as_ref().err());
-    reasons.cloned().map(Finding::fatal).collect()
+    let listed = examined.splits.iter();
+    let mut reasons: Vec<&String> = listed.filter_map(|(_, seen)| seen.as_ref().err()).collect();
+    // Both test splits may lack the same thing.
+    reasons.dedup();
+    let finding = |reason| Finding::fatal(format!("{}: {reason}", examined.data));
+    reasons.into_iter().map(finding).collect()
 }
 
 /// Files that hold no image.
-fn undecodable(examined: &Examined) -> Vec<Finding> {
-    const SHOWN: usize = 10;
-    let mut reasons: Vec<&str> = Vec::new();
-    for (split, _) in &examined.splits {
-        reasons.extend(
-            examined
-                .of(*split)
-                .iter()
-                .filter_map(|seen| seen.size.as_ref().err())
-                .map(String::as_str),
-        );
-    }
-    let more = reasons.len().saturating_sub(SHOWN);
-    let mut findings: Vec<Finding> = (reasons.iter().take(SHOWN))
-        .map(|reason| Finding::fatal((*reason).to_string()))
+fn undecodable(examined: &Examined) -> Option<Finding> {
+    let listed = examined
+        .splits
+        .iter()
+        .filter_map(|(_, seen)| seen.as_ref().ok());
+    let reasons: Vec<String> = (listed.flatten())
+        .filter_map(|seen| seen.size.as_ref().err().cloned())
         .collect();
-    if more > 0 {
-        findings.push(Finding::fatal(format!(
-            "{}: {more} more files cannot be decoded",
-            examined.data
-        )));
-    }
-    findings
+    (!reasons.is_empty()).then(|| {
+        let text = format!(
+            "{}: files that cannot be read as pictures (remove them, or put whole ones in their place): {}",
+            examined.data,
+            reasons.len()
+        );
+        Finding::fatal(text).about(reasons)
+    })
 }
 
 /// Identities that are trained on and tested with.
@@ -66,19 +61,22 @@ fn leaking(examined: &Examined) -> Option<Finding> {
     if examined.data.layout == Layout::Msmt17 {
         return None;
     }
-    let trained: BTreeSet<i32> = identities(examined.of(Split::Train));
-    let both: Vec<String> = (examined.tested().map(|seen| seen.label.identity))
-        .collect::<BTreeSet<i32>>()
-        .intersection(&trained)
-        .map(i32::to_string)
+    let trained = identities(examined.of(Split::Train));
+    let asked = identities(examined.of(Split::Query));
+    let gallery = identities(examined.of(Split::Gallery));
+    // 0 in the gallery alone is a distractor and no one.
+    let both: Vec<String> = (asked.union(&gallery))
+        .filter(|identity| trained.contains(identity))
+        .filter(|&identity| *identity != 0 || asked.contains(&0))
+        .map(|identity| format!("identity {identity}"))
         .collect();
     (!both.is_empty()).then(|| {
         Finding::fatal(format!(
-            "{}: {} identities are in the training and in the test images ({}); figures would mean nothing",
+            "{}: identities that are in the training and in the test images, so that figures would mean nothing: {}",
             examined.data,
-            both.len(),
-            shorten(&both)
+            both.len()
         ))
+        .about(both)
     })
 }
 
@@ -86,52 +84,55 @@ fn identities(seen: &[Seen]) -> BTreeSet<i32> {
     seen.iter().map(|seen| seen.label.identity).collect()
 }
 
-fn shorten(names: &[String]) -> String {
-    let more = if names.len() > 5 { ", ..." } else { "" };
-    format!("{}{more}", names[..names.len().min(5)].join(", "))
-}
-
 /// Training images of one data set that are test images of another, or of the same.
 pub fn shared(source: &Examined, target: &Examined) -> Option<Finding> {
     let trained: HashMap<[u8; 32], &Seen> = (source.of(Split::Train).iter())
         .filter_map(|seen| Some((seen.digest?, seen)))
         .collect();
-    let pairs: Vec<(&Seen, &Seen)> = (target.tested())
-        .filter_map(|seen| Some((*trained.get(&seen.digest?)?, seen)))
+    let pairs: Vec<String> = (target.tested())
+        .filter_map(|seen| Some(pair(seen, trained.get(&seen.digest?)?)))
         .collect();
-    let (first, second) = pairs.first()?;
-    Some(Finding::fatal(format!(
-        "{} test images of {} are training images of {}, such as {} and {}",
-        pairs.len(),
-        target.data,
-        source.data,
-        first.path.display(),
-        second.path.display()
-    )))
+    (!pairs.is_empty()).then(|| {
+        Finding::fatal(format!(
+            "test images of {} that are training images of {}, byte for byte (remove one of each two): {}",
+            target.data,
+            source.data,
+            pairs.len()
+        ))
+        .about(pairs)
+    })
+}
+
+fn pair(one: &Seen, other: &Seen) -> String {
+    format!("{} is {}", one.path.display(), other.path.display())
 }
 
 /// Images that are in a split twice.
 fn copies(examined: &Examined) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (split, _) in &examined.splits {
-        let mut first = HashMap::new();
-        let mut example = None;
-        let mut copies = 0;
+        let mut first: HashMap<[u8; 32], &Seen> = HashMap::new();
+        let mut copies = Vec::new();
         for seen in examined.of(*split) {
-            let Some(digest) = seen.digest else { continue };
-            if let Some(other) = first.insert(digest, seen) {
-                copies += 1;
-                example.get_or_insert((other, seen));
+            // What is no picture is told of already.
+            let (Some(digest), Ok(_)) = (seen.digest, &seen.size) else {
+                continue;
+            };
+            match first.entry(digest) {
+                Entry::Occupied(earlier) => copies.push(pair(seen, earlier.get())),
+                Entry::Vacant(place) => {
+                    place.insert(seen);
+                }
             }
         }
-        if let Some((one, other)) = example {
-            findings.push(Finding::warning(format!(
-                "{}: {copies} {} images are copies of others, such as {} of {}",
+        if !copies.is_empty() {
+            let text = format!(
+                "{}: {} images that are copies of others: {}",
                 examined.data,
                 split.name(),
-                files::name(&other.path),
-                files::name(&one.path)
-            )));
+                copies.len()
+            );
+            findings.push(Finding::warning(text).about(copies));
         }
     }
     findings
@@ -148,19 +149,22 @@ fn unmatched(examined: &Examined) -> Option<Finding> {
         let cameras = gallery.get(&seen.label.identity);
         cameras.is_some_and(|cameras| cameras.iter().any(|&camera| camera != seen.label.camera))
     };
-    let lost = query.len() - query.iter().filter(answered).count();
-    if lost == 0 || gallery.is_empty() {
+    let lost: Vec<String> = (query.iter().filter(|seen| !answered(seen)))
+        .map(|seen| seen.path.display().to_string())
+        .collect();
+    if lost.is_empty() || gallery.is_empty() {
         return None;
     }
     let text = format!(
-        "{}: {lost} of {} queries have no image of the same identity from another camera in the gallery",
+        "{}: {} of {} queries have no image of the same identity from another camera in the gallery",
         examined.data,
+        lost.len(),
         query.len()
     );
-    Some(if lost == query.len() {
-        Finding::fatal(text)
+    Some(if lost.len() == query.len() {
+        Finding::fatal(format!("{text}; nothing can be measured"))
     } else {
-        Finding::warning(format!("{text}; they are left out"))
+        Finding::warning(format!("{text}; they are left out")).about(lost)
     })
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use dcac_model::image::decode;
 use dcac_model::retrieval::Label;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::data::{Crop, NamedData, Split, decode_pixels};
+use crate::data::{Crop, NamedData, Split};
 use crate::files;
 
 /// An image that was looked at.
@@ -71,12 +72,16 @@ impl Examined {
 fn see(crop: Crop) -> Seen {
     let bytes = files::read(&crop.path);
     let digest = (bytes.as_ref().ok()).map(|bytes| Sha256::digest(bytes).into());
-    let pixels = bytes.and_then(|bytes| decode_pixels(&bytes, &crop.path));
+    let size = match bytes {
+        Ok(bytes) => decode(&bytes)
+            .map(|pixels| (pixels.width(), pixels.height()))
+            .map_err(|error| format!("{}: {error}", crop.path.display())),
+        Err(error) => Err(format!("{error:#}")),
+    };
     Seen {
         path: crop.path,
         label: crop.label,
         digest,
-        size: (pixels.map(|pixels| (pixels.width(), pixels.height())))
-            .map_err(|error| format!("{error:#}")),
+        size,
     }
 }

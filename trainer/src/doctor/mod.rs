@@ -4,6 +4,7 @@ mod checks;
 mod images;
 mod table;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -17,7 +18,7 @@ use images::Examined;
 
 /// `trainer doctor`.
 #[derive(Args)]
-#[command(after_help = data::HELP)]
+#[command(after_help = format!("{CHECKS}\n\n{}", data::HELP))]
 pub struct DoctorArgs {
     /// Data to look at, as NAME=DIR (see below); repeat it for several
     #[arg(long, required = true)]
@@ -26,6 +27,15 @@ pub struct DoctorArgs {
     #[arg(long)]
     json: Option<PathBuf>,
 }
+
+const CHECKS: &str = "\
+Fatal, with exit code 1, and refused by `trainer train`:
+  folders, names or tables that are not the layout's; files that cannot be decoded;
+  identities or files (byte for byte) that both train and test; a test set without one
+  query that can be measured
+Warnings:
+  other counts than the published set has; copies within a split; queries without a match
+  from another camera in the gallery";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +52,24 @@ enum Severity {
 struct Finding {
     severity: Severity,
     text: String,
+    /// Every file or identity that it is about.
+    about: Vec<String>,
+}
+
+/// How many of [`Finding::about`] are shown; a JSON file has them all.
+const SHOWN: usize = 10;
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.text)?;
+        for line in self.about.iter().take(SHOWN) {
+            write!(f, "\n  {line}")?;
+        }
+        match self.about.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
 }
 
 impl Finding {
@@ -49,6 +77,7 @@ impl Finding {
         Self {
             severity: Severity::Fatal,
             text,
+            about: Vec::new(),
         }
     }
 
@@ -56,7 +85,12 @@ impl Finding {
         Self {
             severity: Severity::Warning,
             text,
+            about: Vec::new(),
         }
+    }
+
+    fn about(self, about: Vec<String>) -> Self {
+        Self { about, ..self }
     }
 }
 
@@ -72,12 +106,9 @@ struct Diagnosis {
 pub fn run(args: &DoctorArgs) -> Result<()> {
     let mut diagnoses = Vec::new();
     for data in &args.data {
-        let splits: &[Split] = if data.layout.has_test() {
-            &Split::ALL
-        } else {
-            &[Split::Train]
-        };
-        let examined = Examined::read(data, splits);
+        // A table that cannot be read says so once.
+        let splits = data.splits().unwrap_or_else(|_| vec![Split::Train]);
+        let examined = Examined::read(data, &splits);
         let diagnosis = Diagnosis {
             data: data.to_string(),
             splits: table::summaries(&examined),
@@ -104,34 +135,27 @@ fn fatal(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     (findings.iter()).filter(|finding| finding.severity == Severity::Fatal)
 }
 
-/// Refuses training splits and test splits that are not fit for use, and test images that
-/// are training images; prints what else a user should know.
+/// Checks what a run uses and no more: the training splits of its sources and the test
+/// splits of its targets. Where a target is a source, no identity may be in both; no test
+/// image of any target may be a training image of any source. Warnings are printed.
+///
+/// # Errors
+/// Everything that `trainer doctor` calls fatal.
 pub fn refuse_fatal(sources: &[NamedData], targets: &[NamedData]) -> Result<()> {
+    let used: Vec<Examined> = (used(sources, targets).iter())
+        .map(|(data, splits)| Examined::read(data, splits))
+        .collect();
     let mut findings = Vec::new();
-    let (mut trained, mut tested) = (Vec::new(), Vec::new());
-    for source in sources {
-        let examined = Examined::read(source, &[Split::Train]);
-        findings.extend(checks::all(&examined));
-        trained.push(examined);
-    }
-    for target in targets {
-        if !target.layout.has_test() {
-            bail!("{target} has no test images in its protocol; choose another target");
+    for (place, target) in used.iter().enumerate() {
+        findings.extend(checks::all(target));
+        for (_, source) in used.iter().enumerate().filter(|(other, _)| *other != place) {
+            findings.extend(checks::shared(source, target));
         }
-        let examined = Examined::read(target, &[Split::Query, Split::Gallery]);
-        findings.extend(checks::all(&examined));
-        tested.push(examined);
-    }
-    for (source, target) in trained
-        .iter()
-        .flat_map(|s| tested.iter().map(move |t| (s, t)))
-    {
-        findings.extend(checks::shared(source, target));
     }
     for finding in findings.iter().filter(|f| f.severity == Severity::Warning) {
         println!("warning: {}", finding.text);
     }
-    let fatal: Vec<&str> = fatal(&findings).map(|f| f.text.as_str()).collect();
+    let fatal: Vec<String> = fatal(&findings).map(Finding::to_string).collect();
     if !fatal.is_empty() {
         bail!(
             "{}\n`trainer doctor` shows all that it finds",
@@ -139,4 +163,34 @@ pub fn refuse_fatal(sources: &[NamedData], targets: &[NamedData]) -> Result<()> 
         );
     }
     Ok(())
+}
+
+/// Every data set once, with the splits that are used of it.
+fn used<'a>(
+    sources: &'a [NamedData],
+    targets: &'a [NamedData],
+) -> Vec<(&'a NamedData, Vec<Split>)> {
+    let sources = sources.iter().map(|data| (data, &[Split::Train][..]));
+    let targets = targets.iter().map(|data| (data, &Split::ALL[1..]));
+    let mut used: Vec<(&NamedData, Vec<Split>)> = Vec::new();
+    for (data, splits) in sources.chain(targets) {
+        match used.iter_mut().find(|(known, _)| same(known, data)) {
+            Some((_, known)) => known.extend(splits),
+            None => used.push((data, splits.to_vec())),
+        }
+    }
+    for (_, splits) in &mut used {
+        splits.sort_unstable();
+        splits.dedup();
+    }
+    used
+}
+
+/// Whether two names mean the same data, however their folders are written.
+fn same(a: &NamedData, b: &NamedData) -> bool {
+    let real = |data: &NamedData| {
+        let real = data.folder.canonicalize();
+        real.unwrap_or_else(|_| data.folder.clone())
+    };
+    a.layout == b.layout && real(a) == real(b)
 }

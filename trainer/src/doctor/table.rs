@@ -59,10 +59,13 @@ fn three<T: Copy>(sorted: &[T]) -> Option<[T; 3]> {
 
 /// The diagnosis as a table and a list.
 pub fn text(diagnosis: &Diagnosis) -> String {
-    let mut text = format!(
-        "{}\n{:<8} {:>8} {:>11} {:>8} {:>10} {:>10} {:>10}  images per identity\n",
-        diagnosis.data, "split", "images", "identities", "cameras", "smallest", "median", "largest"
-    );
+    let mut text = format!("{}\n", diagnosis.data);
+    if !diagnosis.splits.is_empty() {
+        text += &format!(
+            "{:<8} {:>8} {:>11} {:>8} {:>10} {:>10} {:>10}  images per identity\n",
+            "split", "images", "identities", "cameras", "smallest", "median", "largest"
+        );
+    }
     for split in &diagnosis.splits {
         let size = |index: usize| {
             let sizes = split.sizes.map(|sizes| sizes[index]);
@@ -91,7 +94,7 @@ pub fn text(diagnosis: &Diagnosis) -> String {
             Severity::Fatal => "FATAL",
             Severity::Warning => "warning",
         };
-        text += &format!("{word}: {}\n", finding.text);
+        text += &format!("{word}: {finding}\n");
     }
     if diagnosis.findings.is_empty() {
         text += "nothing wrong\n";

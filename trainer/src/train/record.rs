@@ -26,7 +26,7 @@ pub struct RunRecord {
     pub data: Vec<String>,
     /// Test data as NAME=DIR.
     pub targets: Vec<String>,
-    /// SHA-256 over file names and labels of the training images, in their order.
+    /// SHA-256 over file names, labels and cameras of the training images, in their order.
     pub images: String,
 }
 
@@ -38,6 +38,7 @@ impl RunRecord {
         for image in &set.images {
             hash.update(files::name(&image.path));
             hash.update(image.label.to_le_bytes());
+            hash.update(image.camera.to_le_bytes());
         }
         Ok(Self {
             program: concat!("trainer ", env!("CARGO_PKG_VERSION")).to_string(),

@@ -63,6 +63,9 @@ impl<B: AutodiffBackend> Start<B> {
         device: &B::Device,
     ) -> Result<Self> {
         let config = &request.config;
+        for source in &set.sources {
+            println!("{source}");
+        }
         println!(
             "{} images of {} identities, {}{}",
             set.images.len(),

@@ -48,7 +48,7 @@ pub fn cuhk_sysu(folder: &Path, split: Split) -> Result<Vec<Crop>> {
 pub fn prid(folder: &Path, split: Split, division: u8) -> Result<Vec<Crop>> {
     const BOTH: i32 = 200;
     let read = |name: &str| number(name.strip_prefix("person_")?.split('.').next()?);
-    let inside = nested(folder, "single_shot");
+    let inside = nested(&nested(folder, "prid_2011"), "single_shot");
     let [a, b] = two_views(&inside, ["cam_a", "cam_b"], "person_0001.png", read)?;
     let both = |crop: &&Crop| crop.label.identity <= BOTH;
     let tested = half(a.iter().filter(both), "prid", division);
@@ -90,12 +90,13 @@ pub fn viper(folder: &Path, split: Split, division: u8) -> Result<Vec<Crop>> {
     })
 }
 
-/// `Persons`, files named `0001001.jpg`: person and image. Half of the 119 people are
+/// `Persons` or `images`, files named `0001001.jpg`: person and image. Half of the 119 people are
 /// tested, by one random image each as query and one as gallery. Cameras are not known:
 /// queries count as one camera, gallery images as another.
 pub fn ilids(folder: &Path, split: Split, division: u8) -> Result<Vec<Crop>> {
     let read = |name: &str| number(name.get(..4)?);
     let inside = nested(&nested(folder, "i-LIDS_Pedestrian"), "Persons");
+    let inside = nested(&inside, "images");
     let found = collect(&inside, "0001001.jpg", read)?;
     let crops: Vec<Crop> = labelled(found, 1).collect();
     let tested = half(&crops, "ilids", division);

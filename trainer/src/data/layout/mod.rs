@@ -84,9 +84,13 @@ impl Layout {
         }
     }
 
-    /// Whether it has test images; the others are for training alone.
-    pub fn has_test(self) -> bool {
-        !matches!(self, Self::Cuhk02 | Self::CuhkSysu)
+    /// The splits that a data set of this layout has.
+    pub fn splits(self, folder: &Path) -> Result<Vec<Split>> {
+        match self {
+            Self::Cuhk02 | Self::CuhkSysu => Ok(vec![Split::Train]),
+            Self::Csv => table::splits(folder),
+            _ => Ok(Split::ALL.to_vec()),
+        }
     }
 
     /// What a user of this data should know.

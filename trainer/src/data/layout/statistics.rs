@@ -47,7 +47,10 @@ impl Layout {
             Self::Prid(_) => statistics((200, 100), 100, 649, 2),
             Self::Viper(_) => statistics((632, 316), 316, 316, 2),
             Self::Grid(_) => statistics((250, 125), 125, 900, 2),
-            Self::Csv | Self::Cuhk02 | Self::CuhkSysu | Self::Ilids(_) => None,
+            Self::Cuhk02 => statistics((7_264, 1_816), 0, 0, 10),
+            Self::CuhkSysu => statistics((34_574, 11_934), 0, 0, 1),
+            // How many images half of i-LIDS' people have depends on which half.
+            Self::Csv | Self::Ilids(_) => None,
         }
     }
 }

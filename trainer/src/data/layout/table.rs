@@ -2,67 +2,93 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use csv::StringRecord;
 use dcac_model::retrieval::{JUNK, Label};
-use serde::Deserialize;
 
 use crate::data::{Crop, Split};
 
-/// A line of the file; other columns are ignored.
-#[derive(Deserialize)]
-struct Row {
-    path: String,
-    identity: i32,
-    camera: u32,
-    split: String,
+const COLUMNS: [&str; 4] = ["path", "identity", "camera", "split"];
+
+/// The crops of a split: rows of a CSV with the columns `path` (relative to the file,
+/// or absolute), `identity` (a whole number; -1 is junk, 0 a distractor), `camera` (a
+/// whole number from 0) and `split` (train, query or gallery), in any order and among
+/// others.
+pub fn split(file: &Path, split: Split) -> Result<Vec<Crop>> {
+    let rows = rows(file)?;
+    let own = rows
+        .into_iter()
+        .filter(|(of, crop)| *of == split && crop.label.identity != JUNK);
+    let crops: Vec<Crop> = own.map(|(_, crop)| crop).collect();
+    ensure!(
+        !crops.is_empty(),
+        "{} has no row whose split is {}",
+        file.display(),
+        split.name()
+    );
+    Ok(crops)
 }
 
-/// The rows of a split. Paths count from the file's folder; identity -1 is left out, 0 is
-/// a distractor.
-pub fn split(file: &Path, split: Split) -> Result<Vec<Crop>> {
+/// The splits that a CSV has rows of.
+pub fn splits(file: &Path) -> Result<Vec<Split>> {
+    let rows = rows(file)?;
+    let has = |split: &Split| rows.iter().any(|(of, _)| of == split);
+    let splits: Vec<Split> = Split::ALL.into_iter().filter(has).collect();
+    ensure!(!splits.is_empty(), "{} has no rows", file.display());
+    Ok(splits)
+}
+
+fn rows(file: &Path) -> Result<Vec<(Split, Crop)>> {
+    let opened = || {
+        format!(
+            "cannot read {}; csv=FILE names a file with the columns {}",
+            file.display(),
+            COLUMNS.join(", ")
+        )
+    };
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_path(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let expected = "expected a header with the columns path, identity, camera and split";
-    let header = (reader.headers()).with_context(|| format!("{}: {expected}", file.display()))?;
-    for column in ["path", "identity", "camera", "split"] {
-        if !header.iter().any(|name| name == column) {
-            bail!("{} has no column `{column}`; {expected}", file.display());
-        }
+        .with_context(opened)?;
+    let header = reader.headers().with_context(opened)?.clone();
+    let mut places = [0; 4];
+    for (place, column) in places.iter_mut().zip(COLUMNS) {
+        let found = header.iter().position(|name| name == column);
+        *place = found.with_context(|| {
+            format!(
+                "{}, line 1: no column `{column}`; expected {}, found {}",
+                file.display(),
+                COLUMNS.join(","),
+                header.iter().collect::<Vec<_>>().join(",")
+            )
+        })?;
     }
     let folder = file.parent().unwrap_or(Path::new(""));
-    let mut crops = Vec::new();
-    for row in reader.deserialize::<Row>() {
-        let row = row.with_context(|| file.display().to_string())?;
-        if !Split::ALL.iter().any(|split| split.name() == row.split) {
-            bail!(
-                "{}: the split of {} is `{}`, expected train, query or gallery",
-                file.display(),
-                row.path,
-                row.split
-            );
-        }
-        if row.identity < JUNK {
-            bail!(
-                "{}: the identity of {} is {}, expected 0 or more, or -1 for junk",
-                file.display(),
-                row.path,
-                row.identity
-            );
-        }
-        if row.split == split.name() && row.identity != JUNK {
-            crops.push(Crop {
-                path: folder.join(row.path),
-                label: Label {
-                    identity: row.identity,
-                    camera: row.camera,
-                },
-            });
-        }
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.with_context(opened)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = row(&record, places, folder);
+        rows.push(row.with_context(|| format!("{}, line {line}", file.display()))?);
     }
-    if crops.is_empty() {
-        bail!("{} lists no image of {}", file.display(), split.name());
-    }
-    Ok(crops)
+    Ok(rows)
+}
+
+fn row(record: &StringRecord, places: [usize; 4], folder: &Path) -> Result<(Split, Crop)> {
+    let [path, identity, camera, split] = places.map(|place| record.get(place).unwrap_or(""));
+    let split = match Split::ALL.into_iter().find(|known| known.name() == split) {
+        Some(split) => split,
+        None => bail!("the split is `{split}`; expected train, query or gallery"),
+    };
+    let identity = match identity.parse() {
+        Ok(identity) if identity >= JUNK => identity,
+        _ => bail!("the identity is `{identity}`; expected a whole number, or -1 for junk"),
+    };
+    let camera = camera
+        .parse()
+        .with_context(|| format!("the camera is `{camera}`; expected a whole number from 0"))?;
+    let path = folder.join(path);
+    ensure!(path.is_file(), "there is no file {}", path.display());
+    let label = Label { identity, camera };
+    Ok((split, Crop { path, label }))
 }
