@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    doctor, evaluate, export, extract, gradcam, import, info, parallel, rank, report, reproduce,
-    synth, train,
+    bench, doctor, evaluate, export, extract, gradcam, import, info, parallel, rank, report,
+    reproduce, synth, train,
 };
 
 /// Train, evaluate and export person re-identification models by DCAC.
@@ -52,6 +52,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Write the page of a finished run again: curves, figures, queries in pictures
     Report(report::ReportArgs),
+    /// Measure how fast parts of training are
+    Bench(bench::BenchArgs),
     /// Print parameters and operations of a configuration
     Info(info::InfoArgs),
 }
@@ -72,6 +74,7 @@ impl Cli {
             Command::Export(args) => export::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Report(args) => report::run(&args),
+            Command::Bench(args) => bench::run(&args),
             Command::Info(args) => info::run(&args),
         }
     }

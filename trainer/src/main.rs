@@ -1,5 +1,6 @@
 //! `trainer`: trains, evaluates, exports and queries DCAC re-identification models.
 
+mod bench;
 mod cli;
 mod config;
 mod data;

@@ -1,6 +1,7 @@
 //! The project's build script as a library, so that its tests can use the server and the paths.
 
 pub mod assets;
+pub mod bench;
 pub mod browser;
 pub mod demo;
 pub mod files;

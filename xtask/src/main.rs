@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::toolchain::Source;
-use xtask::{assets, browser, demo, parity, paths, server, site, toolchain, tools, verify};
+use xtask::{assets, bench, browser, demo, parity, paths, server, site, toolchain, tools, verify};
 
 /// Sets up, builds, serves, demonstrates and tests the project.
 #[derive(Parser)]
@@ -41,6 +41,8 @@ enum Command {
     Test,
     /// Compare small models with golden files, or full-size ones with PyTorch
     Parity(ParityArgs),
+    /// Measure this project's speed beside that of the usual programs
+    Bench(BenchArgs),
     /// Add the start script, models, samples and their lists to a built site (Trunk calls this)
     #[command(hide = true)]
     Assets(AssetArgs),
@@ -78,6 +80,28 @@ struct ParityArgs {
 }
 
 #[derive(Args)]
+struct BenchArgs {
+    #[command(subcommand)]
+    part: BenchPart,
+}
+
+#[derive(Subcommand)]
+enum BenchPart {
+    /// Images per second of the training loader and of torchvision under a DataLoader
+    Loader {
+        /// A Python with torch and torchvision; set up unless given
+        #[arg(long)]
+        python: Option<PathBuf>,
+        /// Threads of the one, processes of the other
+        #[arg(long, default_value_t = 2)]
+        workers: usize,
+        /// Length of each of the measurements
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+    },
+}
+
+#[derive(Args)]
 struct AssetArgs {
     /// The built site; Trunk's staging folder when Trunk is the caller, else dist
     #[arg(long)]
@@ -102,6 +126,13 @@ fn main() -> Result<()> {
         Command::Test => verify::run(cli.toolchain),
         Command::Parity(args) if args.full => parity::full_size(args.python),
         Command::Parity(_) => parity::small(),
+        Command::Bench(args) => match args.part {
+            BenchPart::Loader {
+                python,
+                workers,
+                seconds,
+            } => bench::loader(python, workers, seconds),
+        },
         Command::Assets(args) => {
             let staging = || std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);
             assets::add(&args.dir.or_else(staging).unwrap_or_else(paths::dist))

@@ -1,6 +1,6 @@
 //! This project against others' implementations: small models, and full-size ones on demand.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
@@ -40,7 +40,7 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
         "5 min the first time",
         || match python {
             Some(python) => Ok(python),
-            None => environment(&folder, &golden),
+            None => environment(),
         },
     )?;
     steps.run(
@@ -77,8 +77,9 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn environment(folder: &Path, golden: &Path) -> Result<PathBuf> {
-    let venv = folder.join("venv");
+/// A Python with the packages of the golden files, under target/.
+pub fn environment() -> Result<PathBuf> {
+    let venv = paths::target().join("parity/venv");
     let python = venv.join("bin/python");
     if !python.exists() {
         let system = which::which("python3");
@@ -88,7 +89,7 @@ fn environment(folder: &Path, golden: &Path) -> Result<PathBuf> {
         );
         process::run(Command::new(system?).args(["-m", "venv"]).arg(&venv))?;
     }
-    let packages = golden.join("requirements.txt");
+    let packages = paths::root().join("tests/golden/requirements.txt");
     let pip = ["-m", "pip", "install", "--quiet", "-r"];
     process::run(Command::new(&python).args(pip).arg(packages))?;
     Ok(python)

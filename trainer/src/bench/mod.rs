@@ -1,0 +1,26 @@
+//! `trainer bench`: how fast parts of training are, by themselves.
+
+mod loader;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+/// `trainer bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Decode, augment and resize training images as fast as they can be taken
+    Loader(loader::LoaderArgs),
+}
+
+/// Measures and prints.
+pub fn run(args: &BenchArgs) -> Result<()> {
+    match &args.part {
+        Part::Loader(args) => loader::run(args),
+    }
+}
