@@ -173,6 +173,7 @@ mod tests {
             }],
             identities: 1,
             cameras: 1,
+            sources: Vec::new(),
         };
         let device = Default::default();
         let vae = |seed| {
