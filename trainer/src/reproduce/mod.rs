@@ -28,7 +28,7 @@ pub struct ReproduceArgs {
     /// Number of the paper's table, 2 to 10
     #[arg(long)]
     table: usize,
-    /// Data as [ROLE:]NAME=DIR: the paper's sets play their own parts, others need a ROLE
+    /// Data as NAME=DIR or ROLE:NAME=DIR: the paper's sets play their own parts, others need a ROLE
     /// (MA, D, MS, C3), such as MA:market1501=data/plaza
     #[arg(long, required = true)]
     data: Vec<RoleData>,

@@ -11,7 +11,7 @@ use crate::data::{Layout, NamedData};
 /// The four sets of the paper's experiments, in its order.
 pub const ROLES: [&str; 4] = ["MA", "D", "MS", "C3"];
 
-/// `[ROLE:]NAME=DIR`.
+/// `NAME=DIR` or `ROLE:NAME=DIR`.
 #[derive(Clone, Debug)]
 pub struct RoleData {
     role: &'static str,
