@@ -117,3 +117,63 @@ pub fn plain(paths: &[PathBuf], preprocess: &Preprocess) -> Result<Vec<f32>> {
     })?;
     Ok(pixels)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::TrainingImage;
+
+    /// Pictures of noise.
+    fn set(folder: &std::path::Path) -> Result<TrainingSet> {
+        let mut images = Vec::new();
+        for label in 0..9 {
+            let path = folder.join(format!("{label}.png"));
+            let mut rng = random::stream(label as u64, "picture", 0);
+            let noise = image::RgbImage::from_fn(20, 40, |_, _| {
+                image::Rgb([0; 3].map(|_: u8| rand::Rng::random(&mut rng)))
+            });
+            noise.save(&path)?;
+            images.push(TrainingImage {
+                path,
+                label,
+                camera: 0,
+            });
+        }
+        Ok(TrainingSet {
+            images,
+            identities: 9,
+            cameras: 1,
+            sources: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn threads_and_replicas_change_no_pixel() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let set = set(folder.path())?;
+        let view = View {
+            preprocess: Preprocess {
+                height: 32,
+                width: 16,
+                resize: dcac_model::image::Resampling::Bicubic,
+                mean: [0.5; 3],
+                std: [0.5; 3],
+            },
+            augment: Augmentation::default(),
+            seed: 3,
+        };
+        let make = |threads: usize, rows: Range<usize>, step: u64| -> Result<Vec<f32>> {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()?;
+            let batch = pool.install(|| prepare(&set, &view, (0..9).collect(), rows, step))?;
+            Ok(batch.pixels)
+        };
+        let alone = make(1, 0..9, 1)?;
+        assert_eq!(alone, make(2, 0..9, 1)?);
+        assert_eq!(alone, make(5, 0..9, 1)?);
+        assert_eq!(alone, [make(2, 0..4, 1)?, make(2, 4..9, 1)?].concat());
+        assert_ne!(alone, make(1, 0..9, 2)?);
+        Ok(())
+    }
+}
