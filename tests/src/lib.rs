@@ -3,5 +3,6 @@
 pub mod browser;
 pub mod data_sets;
 pub mod page;
+pub mod place;
 pub mod site;
 pub mod trainer;

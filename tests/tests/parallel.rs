@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use dcac_tests::place::Place;
 use dcac_tests::trainer::{last_checkpoint, trainer, trainer_ok};
 use serde_json::Value;
-use tempfile::TempDir;
 use xtask::paths;
 
 /// A temperature and a rate at which rounding does not grow to more than rounding.
@@ -16,42 +16,18 @@ const GENTLE: &str = "--set loss.temperature=0.1 --set optim.base_lr=1e-4";
 /// More epochs than a test waits for.
 const ENDLESS: &str = "--set optim.epochs=100000 --set checkpoint.every_steps=2";
 
-struct Place(TempDir);
-
-impl Place {
-    fn with_data() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let synth = "synth --out data --domain campus --ids 16 --images-per-id 8";
-        trainer_ok(folder.path(), synth.split(' ')).expect("drawn people");
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn train(&self, options: &str) -> Command {
-        let mut command = Command::new(paths::trainer());
-        (command.current_dir(self.0.path()))
-            .args(["train", "--data", "market1501=data", "--config"])
-            .arg(paths::root().join("tests/fixtures/small.toml"))
-            .args(options.split_whitespace());
-        command
-    }
-
-    /// Two nodes that train together, each with `options`, node 0 into `run`.
-    fn nodes(&self, run: &str, options: &str) -> Nodes {
-        let (coordinator, address) = coordinator(self.0.path());
-        let start = |node: usize, options: &str| {
-            let join = format!("--coordinator {address} --nodes 2 --node {node} {options}");
-            piped(&mut self.train(&join))
-        };
-        let first = start(0, &format!("--out {run} {options}"));
-        Nodes {
-            second: start(1, options),
-            first,
-            coordinator,
-        }
+/// Two nodes that train together, each with `options`, node 0 into `run`.
+fn nodes(place: &Place, run: &str, options: &str) -> Nodes {
+    let (coordinator, address) = coordinator(&place.path(""));
+    let start = |node: usize, options: &str| {
+        let join = format!("--coordinator {address} --nodes 2 --node {node} {options}");
+        piped(&mut place.train(&join))
+    };
+    let first = start(0, &format!("--out {run} {options}"));
+    Nodes {
+        second: start(1, options),
+        first,
+        coordinator,
     }
 }
 
@@ -118,7 +94,7 @@ fn wait_for_checkpoint(run: &Path) {
 
 #[test]
 fn replicas_train_like_one_whatever_their_processes() {
-    let place = Place::with_data();
+    let place = Place::with_data().expect("drawn people");
     for method in ["", "--set diffusion.enabled=false"] {
         let name = |run: &str| format!("{run}-{}", method.len());
         let run = |run: &str, device: &str| {
@@ -137,7 +113,7 @@ fn replicas_train_like_one_whatever_their_processes() {
         );
 
         let options = format!("--device cpu,cpu {GENTLE} {method}");
-        let nodes = place.nodes(&name("nodes"), &options);
+        let nodes = nodes(&place, &name("nodes"), &options);
         for child in [nodes.first, nodes.second, nodes.coordinator] {
             ok(&child.wait_with_output().expect("an end"));
         }
@@ -154,10 +130,14 @@ fn replicas_train_like_one_whatever_their_processes() {
 
 #[test]
 fn a_run_goes_on_with_another_number_of_replicas() {
-    let place = Place::with_data();
+    let place = Place::with_data().expect("drawn people");
     let whole = format!("--out whole {GENTLE}");
     ok(&place.train(&whole).output().expect("a run"));
-    let nodes = place.nodes("run", &format!("{GENTLE} --set checkpoint.every_steps=1"));
+    let nodes = nodes(
+        &place,
+        "run",
+        &format!("{GENTLE} --set checkpoint.every_steps=1"),
+    );
     wait_for_checkpoint(&place.path("run"));
     let Nodes {
         coordinator,
@@ -177,8 +157,8 @@ fn a_run_goes_on_with_another_number_of_replicas() {
 
 #[test]
 fn a_killed_node_ends_the_others_and_leaves_a_checkpoint() {
-    let place = Place::with_data();
-    let nodes = place.nodes("run", ENDLESS);
+    let place = Place::with_data().expect("drawn people");
+    let nodes = nodes(&place, "run", ENDLESS);
     wait_for_checkpoint(&place.path("run"));
     let Nodes {
         coordinator,
@@ -204,7 +184,7 @@ fn a_killed_node_ends_the_others_and_leaves_a_checkpoint() {
 
 #[test]
 fn nodes_that_would_train_something_else_are_refused() {
-    let place = Place::with_data();
+    let place = Place::with_data().expect("drawn people");
     let (mut coordinator, address) = coordinator(&place.path(""));
     let join = |node: usize, options: &str| {
         place.train(&format!(
@@ -240,7 +220,7 @@ fn nodes_that_would_train_something_else_are_refused() {
 
 #[test]
 fn what_cannot_be_shared_is_refused() {
-    let place = Place::with_data();
+    let place = Place::with_data().expect("drawn people");
     let said = |options: &str| errors(&place.train(options).output().expect("an error"));
     let uneven = said("--out run --device cpu,cpu,cpu");
     assert!(

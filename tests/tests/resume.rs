@@ -5,60 +5,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use dcac_tests::place::Place;
 use dcac_tests::trainer::{last_checkpoint, trainer, trainer_ok};
 use rand::{Rng, SeedableRng};
 use serde_json::Value;
-use tempfile::TempDir;
 use xtask::paths;
 
 /// More steps than a kill after a second or two leaves time for.
 const LENGTH: &str = "--set optim.epochs=10 --set checkpoint.every_steps=2 --set optim.clip_norm=5";
 
-struct Place(TempDir);
+fn begin(place: &Place, run: &str) -> Command {
+    place.train(&format!("--out {run} {LENGTH}"))
+}
 
-impl Place {
-    fn with_data() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let synth = "synth --out data --domain campus --ids 16 --images-per-id 8";
-        trainer_ok(folder.path(), synth.split(' ')).expect("drawn people");
-        Self(folder)
-    }
+fn resume(place: &Place, run: &str) -> Command {
+    let mut command = Command::new(paths::trainer());
+    (command.current_dir(place.path(""))).args(["train", "--resume", run]);
+    command
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn begin(&self, run: &str) -> Command {
-        let mut command = Command::new(paths::trainer());
-        command
-            .current_dir(self.0.path())
-            .args([
-                "train",
-                "--data",
-                "market1501=data",
-                "--out",
-                run,
-                "--config",
-            ])
-            .arg(paths::root().join("tests/fixtures/small.toml"))
-            .args(LENGTH.split(' '));
-        command
-    }
-
-    fn resume(&self, run: &str) -> Command {
-        let mut command = Command::new(paths::trainer());
-        command
-            .current_dir(self.0.path())
-            .args(["train", "--resume", run]);
-        command
-    }
-
-    /// A run that nothing stops.
-    fn whole(&self) -> PathBuf {
-        let output = self.begin("whole").output().expect("a run");
-        assert!(output.status.success(), "{}", errors(&output));
-        self.path("whole")
-    }
+/// A run that nothing stops.
+fn whole(place: &Place) -> PathBuf {
+    let output = begin(place, "whole").output().expect("a run");
+    assert!(output.status.success(), "{}", errors(&output));
+    place.path("whole")
 }
 
 fn quietly(command: &mut Command) -> Child {
@@ -98,8 +68,8 @@ fn assert_equal(run: &Path, whole: &Path) {
 
 #[test]
 fn killed_at_random_moments_it_goes_on_bit_for_bit() {
-    let place = Place::with_data();
-    let whole = place.whole();
+    let place = Place::with_data().expect("drawn people");
+    let whole = whole(&place);
     let seed = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |time| time.as_secs());
@@ -109,9 +79,9 @@ fn killed_at_random_moments_it_goes_on_bit_for_bit() {
     for _ in 0..6 {
         let begun = run.join("run.json").is_file();
         let mut command = if begun {
-            place.resume("run")
+            resume(&place, "run")
         } else {
-            place.begin("run")
+            begin(&place, "run")
         };
         let mut child = quietly(&mut command);
         std::thread::sleep(Duration::from_millis(rng.random_range(100..1500)));
@@ -120,9 +90,9 @@ fn killed_at_random_moments_it_goes_on_bit_for_bit() {
     }
     let begun = run.join("run.json").is_file();
     let mut command = if begun {
-        place.resume("run")
+        resume(&place, "run")
     } else {
-        place.begin("run")
+        begin(&place, "run")
     };
     let output = command.output().expect("a run");
     assert!(output.status.success(), "{}", errors(&output));
@@ -132,9 +102,9 @@ fn killed_at_random_moments_it_goes_on_bit_for_bit() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_finishes_the_step_and_saves() {
-    let place = Place::with_data();
-    let whole = place.whole();
-    let mut command = place.begin("run");
+    let place = Place::with_data().expect("drawn people");
+    let whole = whole(&place);
+    let mut command = begin(&place, "run");
     // Without this, only the signal saves within an epoch.
     command.args([
         "--set",
@@ -163,21 +133,21 @@ fn ctrl_c_finishes_the_step_and_saves() {
     let step = state["step"].as_u64().expect("a step");
     assert_eq!(log(&run).len() as u64, step, "saved after its last step");
     assert!(step < log(&whole).len() as u64, "stopped before its end");
-    let output = place.resume("run").output().expect("a run");
+    let output = resume(&place, "run").output().expect("a run");
     assert!(output.status.success(), "{}", errors(&output));
     assert_eq!(log(&run), log(&whole));
 }
 
 #[test]
 fn a_broken_or_foreign_checkpoint_is_refused_by_name() {
-    let place = Place::with_data();
-    let whole = place.whole();
+    let place = Place::with_data().expect("drawn people");
+    let whole = whole(&place);
     fs::remove_file(whole.join("evaluation.json")).expect("not finished any more");
     let last = last_checkpoint(&whole).expect("a checkpoint");
     let refused = |file: &Path, change: &dyn Fn(&Path), said: &str| {
         let before = fs::read(file).expect("a file");
         change(file);
-        let output = place.resume("whole").output().expect("a run");
+        let output = resume(&place, "whole").output().expect("a run");
         fs::write(file, before).expect("as before");
         let errors = errors(&output);
         assert_eq!(
@@ -205,8 +175,7 @@ fn a_broken_or_foreign_checkpoint_is_refused_by_name() {
     let frozen = whole.join("checkpoints/frozen.safetensors");
     refused(&frozen, &cut, "frozen.safetensors is cut short");
     // The checkpoint of another model.
-    let output = place
-        .begin("base")
+    let output = begin(&place, "base")
         .args([
             "--set",
             "diffusion.enabled=false",
@@ -240,9 +209,9 @@ fn a_broken_or_foreign_checkpoint_is_refused_by_name() {
 #[cfg(unix)]
 #[test]
 fn a_full_disk_leaves_the_last_checkpoint_whole() {
-    let place = Place::with_data();
-    let whole = place.whole();
-    let mut child = quietly(&mut place.begin("run"));
+    let place = Place::with_data().expect("drawn people");
+    let whole = whole(&place);
+    let mut child = quietly(&mut begin(&place, "run"));
     while last_checkpoint(&place.path("run")).is_err() {
         assert!(child.try_wait().expect("a state").is_none(), "it ended");
         std::thread::sleep(Duration::from_millis(20));
@@ -278,9 +247,8 @@ fn a_full_disk_leaves_the_last_checkpoint_whole() {
 
 #[test]
 fn a_loss_that_is_no_number_ends_the_run_and_names_the_batch() {
-    let place = Place::with_data();
-    let output = place
-        .begin("run")
+    let place = Place::with_data().expect("drawn people");
+    let output = begin(&place, "run")
         .args([
             "--set",
             "optim.base_lr=1e30",
@@ -304,9 +272,8 @@ fn a_loss_that_is_no_number_ends_the_run_and_names_the_batch() {
 
 #[test]
 fn the_best_checkpoint_is_kept() {
-    let place = Place::with_data();
-    let output = place
-        .begin("run")
+    let place = Place::with_data().expect("drawn people");
+    let output = begin(&place, "run")
         .args(["--set", "evaluation.every=1", "--set", "checkpoint.keep=1"])
         .args(["--set", "checkpoint.every_steps=0"])
         .output()
