@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{self, Crop, NamedData, Split};
 use crate::device::DeviceArgs;
+use crate::embedder::{Broken, BrokenArgs, Embedder, report_broken};
 use crate::files;
-use crate::model_dir::Embedder;
 
 /// Figures of one test set; shares from 0 to 1.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Report {
     /// Everything else.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// Files that were left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Broken>,
 }
 
 /// `trainer evaluate`.
@@ -44,6 +47,8 @@ pub struct EvaluateArgs {
     #[arg(long)]
     json: Option<PathBuf>,
     #[command(flatten)]
+    broken: BrokenArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -56,7 +61,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         println!("warning: {notice}");
     }
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let report = measure(&embedder, data, sets.0, sets.1)?.report;
+    let report = measure(&embedder, data, sets, args.broken)?.report;
+    report_broken(&report.broken);
     print!("{}", report.table());
     if let Some(path) = &args.json {
         files::write_json(path, &report)?;
@@ -88,10 +94,22 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    fn compute(embedder: &Embedder, what: &str, crops: Vec<Crop>) -> Result<Self> {
+    fn compute(
+        embedder: &Embedder,
+        what: &str,
+        crops: &[Crop],
+        broken: BrokenArgs,
+    ) -> Result<(Self, Vec<Broken>)> {
         let paths: Vec<PathBuf> = crops.iter().map(|crop| crop.path.clone()).collect();
-        let features = embedder.embed_watched(what, &paths)?;
-        Ok(Self { crops, features })
+        let bar = files::progress(what, paths.len());
+        let found = embedder.embed_kept(&paths, broken, &bar)?;
+        let embedded = Self {
+            crops: (found.kept.iter())
+                .map(|&index| crops[index].clone())
+                .collect(),
+            features: found.features,
+        };
+        Ok((embedded, found.broken))
     }
 
     /// Who each crop shows, and by which camera.
@@ -102,18 +120,19 @@ impl Embedded {
 
 /// Evaluates an embedder on a test set.
 pub fn on(embedder: &Embedder, data: &NamedData) -> Result<Evaluation> {
-    let (query, gallery) = (data.split(Split::Query)?, data.split(Split::Gallery)?);
-    measure(embedder, data, query, gallery)
+    let sets = (data.split(Split::Query)?, data.split(Split::Gallery)?);
+    measure(embedder, data, sets, BrokenArgs::default())
 }
 
 fn measure(
     embedder: &Embedder,
     data: &NamedData,
-    query: Vec<Crop>,
-    gallery: Vec<Crop>,
+    (query, gallery): (Vec<Crop>, Vec<Crop>),
+    broken: BrokenArgs,
 ) -> Result<Evaluation> {
-    let query = Embedded::compute(embedder, "queries", query)?;
-    let gallery = Embedded::compute(embedder, "gallery", gallery)?;
+    let (query, mut left_out) = Embedded::compute(embedder, "queries", &query, broken)?;
+    let (gallery, others) = Embedded::compute(embedder, "gallery", &gallery, broken)?;
+    left_out.extend(others);
     let (metrics, average_precision) = evaluate_each(
         &query.features,
         &query.labels(),
@@ -128,6 +147,7 @@ fn measure(
         rank5: metrics.rank(5),
         rank10: metrics.rank(10),
         metrics,
+        broken: left_out,
     };
     Ok(Evaluation {
         report,

@@ -9,8 +9,8 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::device::DeviceArgs;
+use crate::embedder::Embedder;
 use crate::files;
-use crate::model_dir::Embedder;
 
 /// `trainer extract`.
 #[derive(Args)]
@@ -18,7 +18,7 @@ pub struct ExtractArgs {
     /// Folder written by `trainer export`
     #[arg(long)]
     model: PathBuf,
-    /// Folder of JPEG or PNG crops
+    /// Folder of crops, subfolders too
     #[arg(long)]
     images: PathBuf,
     /// File to write
@@ -32,11 +32,13 @@ pub struct ExtractArgs {
 /// names of the rows, one a line, stand in the header's metadata under `images`.
 pub fn run(args: &ExtractArgs) -> Result<()> {
     let out = &args.out;
-    let paths = files::images(&args.images)?;
+    let paths = files::images_below(&args.images)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let embeddings = embedder.embed_watched("images", &paths)?;
+    let embeddings = embedder.embed(&paths, &files::progress("images", paths.len()))?;
     let bytes: Vec<u8> = embeddings.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let names: Vec<String> = paths.iter().map(|path| files::name(path)).collect();
+    let names: Vec<String> = (paths.iter())
+        .map(|path| files::name_within(&args.images, path))
+        .collect();
     let shape = vec![paths.len(), embedder.width];
     let failed = || format!("cannot write {}", out.display());
     let view = TensorView::new(Dtype::F32, shape, &bytes).with_context(failed)?;

@@ -143,15 +143,7 @@ fn parent(path: &Path) -> &Path {
 
 /// JPEG, PNG and BMP files of a folder by name, not of its subfolders.
 pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listed = || format!("cannot list the images of {}", folder.display());
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(listed)? {
-        let path = entry.with_context(listed)?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-        if ["jpg", "jpeg", "png", "bmp"].contains(&extension.to_ascii_lowercase().as_str()) {
-            found.push(path);
-        }
-    }
+    let (mut found, _) = list(folder)?;
     if found.is_empty() {
         bail!(
             "{} holds no .jpg, .jpeg, .png or .bmp file; name the folder that directly holds the crops",
@@ -160,6 +152,45 @@ pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// JPEG, PNG and BMP files of a folder and its subfolders by path. What is hidden and links
+/// to folders are left aside.
+pub fn images_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = list(folder)?;
+    while let Some(next) = folders.pop() {
+        let (images, inside) = list(&next)?;
+        found.extend(images);
+        folders.extend(inside);
+    }
+    if found.is_empty() {
+        bail!(
+            "{} and its subfolders hold no .jpg, .jpeg, .png or .bmp file",
+            folder.display()
+        );
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Images and folders directly in a folder.
+fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let failed = || format!("cannot list the images of {}", folder.display());
+    let (mut images, mut folders) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let entry = entry.with_context(failed)?;
+        let path = entry.path();
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if entry.file_type().with_context(failed)?.is_dir() {
+            if !hidden {
+                folders.push(path);
+            }
+        } else if ["jpg", "jpeg", "png", "bmp"].contains(&extension.to_ascii_lowercase().as_str()) {
+            images.push(path);
+        }
+    }
+    Ok((images, folders))
 }
 
 /// SHA-256 of a file, in hexadecimal digits.
@@ -174,6 +205,13 @@ pub fn sha256(path: &Path) -> Result<String> {
 /// Bytes in hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A path as it is called from a folder that it lies in, with `/` between its parts.
+pub fn name_within(folder: &Path, path: &Path) -> String {
+    let inside = path.strip_prefix(folder).unwrap_or(path);
+    let parts: Vec<_> = (inside.iter()).map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
 }
 
 /// The last part of a path, for people.

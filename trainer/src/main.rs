@@ -6,6 +6,7 @@ mod config;
 mod data;
 mod device;
 mod doctor;
+mod embedder;
 mod evaluate;
 mod export;
 mod extract;
@@ -19,6 +20,7 @@ mod random;
 mod rank;
 mod report;
 mod reproduce;
+mod stop;
 mod synth;
 mod tensorboard;
 mod tensors;
@@ -36,9 +38,9 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if error.is::<train::Stopped>() {
+            if error.is::<stop::Stopped>() {
                 eprintln!("{error}");
-                return ExitCode::from(train::STOPPED_EXIT_CODE);
+                return ExitCode::from(stop::EXIT_CODE);
             }
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

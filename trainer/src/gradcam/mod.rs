@@ -100,7 +100,7 @@ pub fn run(args: &GradcamArgs) -> Result<()> {
     let mut paths = Vec::new();
     for path in &args.images {
         if path.is_dir() {
-            paths.extend(files::images(path)?);
+            paths.extend(files::images_below(path)?);
         } else {
             paths.push(path.clone());
         }

@@ -9,9 +9,9 @@ use clap::Args;
 use super::{Target, write};
 use crate::data::{self, NamedData};
 use crate::device::{DeviceArgs, Job, dispatch};
+use crate::embedder::Embedder;
 use crate::evaluate::{self, Report};
 use crate::files;
-use crate::model_dir::Embedder;
 use crate::train::{Checkpoint, RunRecord, Which, read_figures};
 
 /// `trainer report`.

@@ -10,9 +10,9 @@ use super::plan::{Cell, PlannedRun};
 use super::tables::{PublishedCost, Table};
 use crate::data::NamedData;
 use crate::device::{DeviceChoice, Job, dispatch};
+use crate::embedder::Embedder;
 use crate::evaluate::{self, Report};
 use crate::files;
-use crate::model_dir::Embedder;
 use crate::train::{Checkpoint, RunCost, Which, read_figures};
 
 /// A row with what was found.

@@ -14,7 +14,8 @@ use clap::Args;
 
 use crate::data::{self, TrainingSet, epoch_batches};
 use crate::device::{DeviceArgs, DeviceChoice};
-use crate::train::{self, RunState, Stopped, TrainRequest};
+use crate::stop::Stopped;
+use crate::train::{self, RunState, TrainRequest};
 use crate::{files, random};
 
 use plan::{Cell, PlannedRun, Preset, Settings};

@@ -18,7 +18,6 @@ mod seam;
 mod session;
 mod start;
 mod step;
-mod stop;
 
 pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
@@ -27,4 +26,3 @@ pub use metrics::{Evaluation, StepMetrics, evaluation_at, read_evaluations, read
 pub use record::{RunRecord, RunState, read_figures};
 pub use request::TrainRequest;
 pub use run::run;
-pub use stop::{EXIT_CODE as STOPPED_EXIT_CODE, Stopped};

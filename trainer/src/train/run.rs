@@ -16,11 +16,11 @@ use super::request::TrainRequest;
 use super::session::Session;
 use super::start::{Shared, Start};
 use super::step::Trainer;
-use super::stop::{self, Stopped};
 use crate::data::{NamedData, TrainingSet};
 use crate::device::{self, Job, dispatch, dispatch_recomputing};
 use crate::doctor;
 use crate::parallel::{Facts, Group, Meeting, PeerLost};
+use crate::stop::{self, Stopped};
 
 /// Trains, or goes on training, and evaluates.
 ///
@@ -167,7 +167,7 @@ impl TrainJob {
     {
         let group = Group::member(meeting, 0);
         let start = Start::<B>::of(&self.request, &self.set, &self.record, &group, device)?;
-        stop::listen()?;
+        stop::listen("step")?;
         let shared = &start.shared;
         let others = self.request.devices.iter().enumerate().skip(1);
         let (own, others) = thread::scope(|scope| {

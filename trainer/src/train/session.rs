@@ -18,11 +18,11 @@ use super::cost::Clock;
 use super::latents::LatentCache;
 use super::metrics::{EpochMeans, Evaluation, StepMetrics};
 use super::step::Trainer;
-use super::stop::{self, Stopped};
 use crate::config::RunConfig;
 use crate::data::{Loader, TrainBatch, TrainingSet, View, epoch_batches};
+use crate::embedder::Embedder;
 use crate::evaluate::{self, Report};
-use crate::model_dir::Embedder;
+use crate::stop::{self, Stopped};
 use crate::{files, random};
 
 /// A run while it trains.
@@ -179,8 +179,11 @@ where
 
     fn stopped(&self) -> anyhow::Error {
         Stopped {
-            step: self.state.step,
-            run: self.book.as_ref().map(|book| book.out.to_path_buf()),
+            after: format!("step {}", self.state.step),
+            go_on: match &self.book {
+                Some(book) => format!("go on with: trainer train --resume {}", book.out.display()),
+                None => "node 0 has saved the run".to_string(),
+            },
         }
         .into()
     }
@@ -255,8 +258,7 @@ where
         let paths: Vec<PathBuf> = paths.drain(share).collect();
         let labels = self.set.labels();
         let bar = self.progress("prototypes", paths.len());
-        let features = embedder.embed(&paths, &|count| bar.inc(count as u64))?;
-        bar.finish_and_clear();
+        let features = embedder.embed(&paths, &bar)?;
         let features = group.join(features)?;
         self.state.costs.other("prototypes", started);
         Ok(PrototypeMemory::from_features(
