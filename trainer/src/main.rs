@@ -20,6 +20,7 @@ mod random;
 mod rank;
 mod report;
 mod reproduce;
+mod retrieval;
 mod stop;
 mod synth;
 mod tensorboard;

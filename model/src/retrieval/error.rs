@@ -3,8 +3,8 @@
 /// Embeddings or labels that cannot be ranked or measured.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RetrievalError {
-    /// A score is NaN.
-    #[error("the score of image {0} is not a number; the embeddings are broken")]
+    /// A score is not finite.
+    #[error("the score of image {0} is not a finite number; the embeddings are broken")]
     NotANumber(usize),
     /// Embeddings and labels do not go together.
     #[error("{what}: {numbers} numbers for {labels} images of {dim} numbers each")]

@@ -1,11 +1,19 @@
 //! Ranking and its measures, over plain slices.
 
 mod error;
+mod expansion;
+mod gallery;
 mod metrics;
+mod nearest;
 mod protocol;
 mod rank;
+mod rerank;
 
 pub use error::RetrievalError;
-pub use metrics::{Metrics, evaluate, evaluate_each};
+pub use expansion::expand_query;
+pub use gallery::{Found, Gallery};
+pub use metrics::{Metrics, RANKS, check, evaluate};
+pub use nearest::nearest;
 pub use protocol::{Hit, JUNK, Label, rank_gallery};
 pub use rank::{cosine_scores, rank};
+pub use rerank::{Each, Neighbours, Rerank, Reranked};

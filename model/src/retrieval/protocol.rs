@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RetrievalError, cosine_scores, rank};
+use super::{RetrievalError, rank};
 
 /// Identity of detections that show no one.
 pub const JUNK: i32 = -1;
@@ -21,26 +21,23 @@ pub struct Label {
 pub struct Hit {
     /// Its index in the gallery.
     pub index: usize,
-    /// Cosine similarity, -1 to 1.
+    /// Cosine similarity, -1 to 1, or what re-ranking made of it.
     pub score: f32,
     /// Whether it shows the query's identity.
     pub right: bool,
 }
 
-/// The gallery in the order of its likeness to a query, the most alike first. Junk is
-/// left out, and so are images of the query's identity from the query's own camera.
-/// Equal scores keep the gallery's order. Features are L2-normalised and row-major, as
-/// wide as the query's.
+/// The gallery in the order of its scores for a query, the highest first. Junk is left out,
+/// and so are images of the query's identity from the query's own camera. Equal scores keep
+/// the gallery's order.
 ///
 /// # Errors
-/// A score that is not a number.
+/// A score that is not finite.
 pub fn rank_gallery(
-    query: &[f32],
+    scores: &[f32],
     label: Label,
-    gallery: &[f32],
     gallery_labels: &[Label],
 ) -> Result<Vec<Hit>, RetrievalError> {
-    let scores = cosine_scores(query, gallery);
     let counts = |other: &Label| {
         let same = other.identity == label.identity;
         other.identity != JUNK && !(same && other.camera == label.camera)
@@ -53,5 +50,5 @@ pub fn rank_gallery(
             right: other.identity == label.identity,
         })
     };
-    Ok(rank(&scores)?.into_iter().filter_map(hit).collect())
+    Ok(rank(scores)?.into_iter().filter_map(hit).collect())
 }

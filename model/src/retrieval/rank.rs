@@ -18,7 +18,7 @@ pub fn cosine_scores(query: &[f32], gallery: &[f32]) -> Vec<f32> {
 
 /// Eight running sums, so that a compiler may use vector registers without
 /// changing the result.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -36,9 +36,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Indices from the highest score to the lowest; equal scores keep their order.
 ///
 /// # Errors
-/// A score that is not a number.
+/// A score that is not finite.
 pub fn rank(scores: &[f32]) -> Result<Vec<usize>, RetrievalError> {
-    if let Some(index) = scores.iter().position(|score| score.is_nan()) {
+    if let Some(index) = scores.iter().position(|score| !score.is_finite()) {
         return Err(RetrievalError::NotANumber(index));
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();

@@ -6,7 +6,7 @@ use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dcac_model::image::{Resampling, resize};
-use dcac_model::retrieval::rank_gallery;
+use dcac_model::retrieval::{cosine_scores, rank_gallery};
 use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -45,7 +45,7 @@ pub(super) struct Example {
 /// A gallery image of a ranking.
 pub(super) struct Shown {
     pub picture: Picture,
-    /// Cosine similarity.
+    /// Cosine similarity, or what re-ranking made of it.
     pub score: f32,
     /// Whether it shows the query's identity.
     pub right: bool,
@@ -77,7 +77,11 @@ impl Examples {
                     let start = query * evaluation.width;
                     let features = &evaluation.query.features[start..start + evaluation.width];
                     let gallery = &evaluation.gallery.features;
-                    let ranking = rank_gallery(features, crop.label, gallery, &labels)?;
+                    let mut scores = cosine_scores(features, gallery);
+                    if let Some(reranked) = &evaluation.reranked {
+                        reranked.adjust(query, &mut scores);
+                    }
+                    let ranking = rank_gallery(&scores, crop.label, &labels)?;
                     let shown = ranking.iter().take(TOP).map(|hit| {
                         Ok(Shown {
                             picture: Picture::of(&evaluation.gallery.crops[hit.index])?,

@@ -46,7 +46,7 @@ impl Book<'_> {
     /// Writes everything that a finished run has, and says where it is.
     pub fn finish(&self, state: &Checkpoint, found: Vec<Evaluation>) -> Result<()> {
         for target in &found {
-            print!("\n{}", target.report.table());
+            print!("\n{}", target.report.table(&[1, 5, 10]));
         }
         (state.costs).write(self.out, &self.device_name, state.step)?;
         let targets = found.iter().map(Target::of).collect::<Result<Vec<_>>>()?;

@@ -1,0 +1,60 @@
+//! CMC, mAP and more on a test set.
+
+mod evaluation;
+mod report;
+mod settings;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::data::{self, NamedData};
+use crate::device::DeviceArgs;
+use crate::embedder::{Embedder, report_broken};
+use crate::files;
+
+pub use evaluation::{Evaluation, on};
+pub use report::Report;
+pub use settings::Settings;
+
+/// `trainer evaluate`.
+#[derive(Args)]
+#[command(after_help = data::HELP)]
+pub struct EvaluateArgs {
+    /// Folder written by `trainer export`
+    #[arg(long)]
+    model: PathBuf,
+    /// Test set as NAME=DIR (see below)
+    #[arg(long)]
+    data: NamedData,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// Measures an exported model on a test set.
+pub fn run(args: &EvaluateArgs) -> Result<()> {
+    let (data, settings) = (&args.data, &args.settings);
+    if settings.ranks.contains(&0) {
+        bail!("--ranks counts from 1");
+    }
+    // The data first: a wrong path should not wait for a model to load.
+    let sets = evaluation::splits(data)?;
+    if let Some(notice) = data.layout.notice() {
+        println!("warning: {notice}");
+    }
+    let embedder = Embedder::open(&args.model, args.device.device)?;
+    let report = evaluation::measure_on(&embedder, data, sets, settings)?.report;
+    print!("{}", report.table(&settings.ranks));
+    report_broken(&report.broken);
+    if let Some(path) = &args.json {
+        files::write_json(path, &report)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
