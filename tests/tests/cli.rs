@@ -81,8 +81,8 @@ fn wrong_paths() {
     );
     fails(
         &at,
-        "extract --model f16 --images gone --out o7",
-        "o7",
+        "extract --model f16 --images gone --out o7.npy",
+        "o7.npy",
         &["gone"],
     );
 }
@@ -110,8 +110,8 @@ fn empty_folders() {
     );
     fails(
         &at,
-        "extract --model f16 --images empty --out o13",
-        "o13",
+        "extract --model f16 --images empty --out o13.npy",
+        "o13.npy",
         &["empty"],
     );
 }
@@ -125,8 +125,8 @@ fn pictures_that_cannot_be_decoded() {
     fails(&at, gallery, "o21", &["crops/broken.jpg"]);
     fails(
         &at,
-        "extract --model f16 --images crops --out o22",
-        "o22",
+        "extract --model f16 --images crops --out o22.npy",
+        "o22.npy",
         &["crops/broken.jpg"],
     );
 }

@@ -52,7 +52,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Write the page of a finished run again: curves, figures, queries in pictures
     Report(report::ReportArgs),
-    /// Measure how fast parts of training are
+    /// Measure how fast parts of this program are
     Bench(bench::BenchArgs),
     /// Print parameters and operations of a configuration
     Info(info::InfoArgs),

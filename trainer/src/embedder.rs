@@ -39,6 +39,8 @@ pub struct Broken {
 /// What became of a number of files.
 #[derive(Default)]
 pub struct Embedded {
+    /// Index of the first file.
+    pub first: usize,
     /// Indices of the files that were read, ascending.
     pub kept: Vec<usize>,
     /// Their L2-normalised embeddings, row-major.
@@ -134,7 +136,10 @@ impl Embedder {
         paths: &[PathBuf],
         broken: BrokenArgs,
     ) -> Result<Embedded> {
-        let mut found = Embedded::default();
+        let mut found = Embedded {
+            first: start,
+            ..Embedded::default()
+        };
         let mut pixels = Vec::with_capacity(decoded.len() * self.preprocess.len());
         for (index, (decoded, path)) in decoded.into_iter().zip(paths).enumerate() {
             match decoded {

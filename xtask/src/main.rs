@@ -99,6 +99,12 @@ enum BenchPart {
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },
+    /// Seconds of evaluation and re-ranking and of the customary NumPy code
+    Eval {
+        /// A Python with NumPy; set up unless given
+        #[arg(long)]
+        python: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -132,6 +138,7 @@ fn main() -> Result<()> {
                 workers,
                 seconds,
             } => bench::loader(python, workers, seconds),
+            BenchPart::Eval { python } => bench::evaluation(python),
         },
         Command::Assets(args) => {
             let staging = || std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);

@@ -1,5 +1,6 @@
-//! `trainer bench`: how fast parts of training are, by themselves.
+//! `trainer bench`: how fast parts of the program are, by themselves.
 
+mod eval;
 mod loader;
 
 use anyhow::Result;
@@ -16,11 +17,14 @@ pub struct BenchArgs {
 enum Part {
     /// Decode, augment and resize training images as fast as they can be taken
     Loader(loader::LoaderArgs),
+    /// Evaluate and re-rank drawn embeddings
+    Eval(eval::EvalArgs),
 }
 
 /// Measures and prints.
 pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.part {
         Part::Loader(args) => loader::run(args),
+        Part::Eval(args) => eval::run(args),
     }
 }

@@ -71,7 +71,10 @@ pub fn measure(
     check("gallery", gallery.features, gallery.labels, dim)?;
     let labels = Gallery::new(gallery.labels);
     let pairs = query.labels.len() as u64 * labels.len() as u64;
-    let false_pairs = Mutex::new(FalsePairs::new(&ask.fpr, pairs, ask.memory)?);
+    let false_pairs = match &ask.fpr[..] {
+        [] => None,
+        rates => Some(Mutex::new(FalsePairs::new(rates, pairs, ask.memory)?)),
+    };
     let cameras = Cameras::of(if ask.by_camera { gallery.labels } else { &[] });
     let cameras = cameras.arrange();
     let row = |index: usize, scores: &mut [f32]| -> Result<Row> {
@@ -82,7 +85,7 @@ pub fn measure(
         let in_cameras = cameras.measure(label, scores)?;
         let found = labels.measure(label, scores)?;
         let mut positives = Vec::new();
-        if !ask.fpr.is_empty() {
+        if let Some(false_pairs) = &false_pairs {
             for index in labels.matches(label) {
                 positives.push(std::mem::replace(&mut scores[index], f32::NEG_INFINITY));
             }
@@ -99,8 +102,7 @@ pub fn measure(
             positives,
         })
     };
-    let memory = ask.memory;
-    let rows = each_row(query.features, gallery.features, dim, memory, bar, row)?;
+    let rows = each_row(query.features, gallery.features, dim, ask.memory, bar, row)?;
     bar.finish_and_clear();
     let found: Vec<Option<Found>> = rows.iter().map(|row| row.found).collect();
     let metrics = Metrics::of(&found, labels.len(), ask.ranks)?;
@@ -109,15 +111,18 @@ pub fn measure(
         in_cameras.push(row.in_cameras);
         positives.extend(row.positives);
     }
-    let false_pairs = false_pairs
-        .into_inner()
-        .unwrap_or_else(|broken| broken.into_inner());
+    let roc = false_pairs.map_or_else(Vec::new, |kept| {
+        let kept = kept
+            .into_inner()
+            .unwrap_or_else(|broken| broken.into_inner());
+        kept.points(&ask.fpr, positives)
+    });
     Ok(Measured {
         metrics,
         average_precision: (found.iter())
             .map(|found| Some(found.as_ref()?.average_precision))
             .collect(),
-        roc: false_pairs.points(&ask.fpr, positives),
+        roc,
         cameras: cameras.means(query.labels, &in_cameras),
     })
 }

@@ -6,6 +6,8 @@ mod neighbours;
 mod product;
 mod roc;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use by_camera::CameraPair;
 pub use measure::{Measures, Side, measure};

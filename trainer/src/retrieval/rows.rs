@@ -1,6 +1,6 @@
 //! The scores of one query after the other, computed in blocks.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
 
@@ -16,12 +16,16 @@ pub fn memory(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Queries at once. More make the product no faster, and memory that is touched for the first
+/// time is slow.
+const ROWS: usize = 1024;
+
 /// Lets `row` have every query's index and its scores with the whole gallery, on all cores.
 /// Scores are computed in blocks of queries that need at most `memory` bytes, but for one
 /// query at least. `row` may overwrite them. `bar` is moved by every query.
 ///
 /// # Errors
-/// Those of `row`, and scores that no memory can be had for.
+/// Those of `row`, and a gallery without images.
 pub fn each_row<T: Send>(
     query: &[f32],
     gallery: &[f32],
@@ -34,12 +38,8 @@ pub fn each_row<T: Send>(
         bail!("there is no gallery to rank");
     }
     let (queries, width) = (query.len() / dim, gallery.len() / dim);
-    let rows = (memory / (width * size_of::<f32>())).clamp(1, queries.max(1));
-    let mut block = Vec::new();
-    block
-        .try_reserve_exact(rows * width)
-        .with_context(|| format!("no memory for {rows} x {width} scores; give a lower --memory"))?;
-    block.resize(rows * width, 0.0);
+    let rows = (memory / (width * size_of::<f32>())).clamp(1, queries.clamp(1, ROWS));
+    let mut block = vec![0.0; rows * width];
     let mut results = Vec::with_capacity(queries);
     for (features, start) in query.chunks(rows * dim).zip((0..).step_by(rows)) {
         let count = features.len() / dim;

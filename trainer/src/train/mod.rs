@@ -21,7 +21,7 @@ mod step;
 
 pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
-pub use cost::{Cost, RunCost};
+pub use cost::{Cost, RunCost, peak_memory};
 pub use metrics::{Evaluation, StepMetrics, evaluation_at, read_evaluations, read_metrics};
 pub use record::{RunRecord, RunState, read_figures};
 pub use request::TrainRequest;
