@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use burn::tensor::backend::Backend;
 use dcac_model::reid::{EncoderConfig, ReidEncoder};
+use dcac_model::retrieval::Calibration;
 use dcac_model::weights::Precision;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -16,7 +17,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// The architecture's file.
 const CONFIG: &str = "config.json";
 /// The site's file.
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 
 /// Writes an encoder into a folder that exists. Returns the bytes of its weights.
 pub fn write<B: Backend>(
@@ -78,4 +79,37 @@ pub fn read(folder: &Path) -> Result<(EncoderConfig, Vec<u8>)> {
     }
     let bytes = files::read(&folder.join(WEIGHTS))?;
     Ok((config, bytes))
+}
+
+/// Adds an entry to the manifest of a model folder, or replaces it; nothing else changes.
+pub fn add_to_manifest(folder: &Path, key: &str, value: &impl serde::Serialize) -> Result<()> {
+    let mut manifest = manifest(folder)?;
+    manifest[key] = serde_json::to_value(value)?;
+    files::write_json(&folder.join(MANIFEST), &manifest)
+}
+
+/// What scores of a model mean, where that was found out.
+pub fn calibration(folder: &Path) -> Result<Option<Calibration>> {
+    match manifest(folder)?.get("calibration") {
+        None => Ok(None),
+        Some(entry) => serde_json::from_value(entry.clone())
+            .map(Some)
+            .with_context(|| {
+                let path = folder.join(MANIFEST);
+                format!(
+                    "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
+                    path.display()
+                )
+            }),
+    }
+}
+
+fn manifest(folder: &Path) -> Result<Value> {
+    let path = folder.join(MANIFEST);
+    let wrong = || format!("{} is not the manifest of a model", path.display());
+    let manifest: Value = serde_json::from_slice(&files::read(&path)?).with_context(wrong)?;
+    match manifest.is_object() {
+        true => Ok(manifest),
+        false => bail!(wrong()),
+    }
 }

@@ -1,5 +1,6 @@
 //! Ranking and its measures, over plain slices.
 
+mod calibration;
 mod error;
 mod expansion;
 mod gallery;
@@ -9,6 +10,7 @@ mod protocol;
 mod rank;
 mod rerank;
 
+pub use calibration::{Bin, Calibration, Reliability, Scored};
 pub use error::RetrievalError;
 pub use expansion::expand_query;
 pub use gallery::{Found, Gallery};

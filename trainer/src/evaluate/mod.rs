@@ -1,5 +1,6 @@
 //! CMC, mAP and more on a test set.
 
+mod calibrate;
 mod evaluation;
 mod report;
 mod settings;
@@ -12,7 +13,7 @@ use clap::Args;
 use crate::data::{self, NamedData};
 use crate::device::DeviceArgs;
 use crate::embedder::{Embedder, report_broken};
-use crate::files;
+use crate::{files, model_dir};
 
 pub use evaluation::{Evaluation, on};
 pub use report::Report;
@@ -31,6 +32,10 @@ pub struct EvaluateArgs {
     /// Write the figures to this file too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Find out what scores mean: store in the model's manifest.json how probable it is, by its
+    /// score, that one of the first ten answers is right. Use a set that no figure is reported on
+    #[arg(long, conflicts_with_all = ["rerank", "expand_queries"])]
+    calibrate: bool,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -49,11 +54,20 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         println!("warning: {notice}");
     }
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let report = evaluation::measure_on(&embedder, data, sets, settings)?.report;
+    let evaluation = evaluation::measure_on(&embedder, data, sets, settings)?;
+    let report = &evaluation.report;
     print!("{}", report.table(&settings.ranks));
     report_broken(&report.broken);
+    if args.calibrate {
+        let found = calibrate::calibrate(&args.model, &evaluation, settings.memory)?;
+        print!("\n{}", found.table());
+        println!(
+            "stored in {}",
+            args.model.join(model_dir::MANIFEST).display()
+        );
+    }
     if let Some(path) = &args.json {
-        files::write_json(path, &report)?;
+        files::write_json(path, report)?;
         println!("{}", path.display());
     }
     Ok(())

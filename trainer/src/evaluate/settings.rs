@@ -26,7 +26,7 @@ pub struct Settings {
     pub expand_queries: Option<usize>,
     /// Most memory for scores, in MiB
     #[arg(long, default_value = "512", value_parser = memory)]
-    memory: usize,
+    pub memory: usize,
     #[command(flatten)]
     pub broken: BrokenArgs,
 }
