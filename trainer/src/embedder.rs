@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -9,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use clap::Args;
-use dcac_model::image::Preprocess;
+use dcac_model::clip::VitConfig;
+use dcac_model::image::{Pixels, Preprocess};
 use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use indicatif::ProgressBar;
 use rayon::prelude::*;
@@ -52,12 +54,26 @@ pub struct Embedded {
 /// Images per forward.
 const BATCH: usize = 32;
 
-/// Normalised pixels of a number of images to their embeddings, both row-major.
+/// Normalised pixels of a number of images to numbers, both row-major.
 type Forward = dyn Fn(Vec<f32>, usize) -> Result<Vec<f32>>;
+
+/// The patch tokens of a picture.
+pub struct Patches {
+    /// `[rows * columns, dim]`.
+    pub tokens: Vec<f32>,
+    /// Numbers of a token.
+    pub dim: usize,
+    /// Rows and columns.
+    pub grid: (usize, usize),
+    /// Height and width of what the model sees.
+    pub shape: (usize, usize),
+}
 
 /// Turns image files into embeddings.
 pub struct Embedder {
     forward: Box<Forward>,
+    tokens: Box<Forward>,
+    vit: VitConfig,
     preprocess: Preprocess,
     /// Width of an embedding.
     pub width: usize,
@@ -79,17 +95,21 @@ impl Embedder {
     ) -> Self {
         let device = device.clone();
         let (height, width) = (config.preprocess.height, config.preprocess.width);
+        let encoder = Rc::new(encoder);
+        let images = move |pixels, count| {
+            let data = TensorData::new(pixels, [count, 3, height, width]);
+            Tensor::<B, 4>::from_data(data, &device)
+        };
+        let (for_tokens, images_of) = (Rc::clone(&encoder), images.clone());
         Self {
             forward: Box::new(move |pixels, count| {
-                let data = TensorData::new(pixels, [count, 3, height, width]);
-                let images = Tensor::<B, 4>::from_data(data, &device);
-                encoder
-                    .embed(images)
-                    .into_data()
-                    .convert::<f32>()
-                    .into_vec()
-                    .map_err(|error| anyhow::anyhow!("cannot read the embeddings: {error:?}"))
+                numbers(encoder.embed(images(pixels, count)).into_data())
             }),
+            tokens: Box::new(move |pixels, count| {
+                let features = for_tokens.features(images_of(pixels, count));
+                numbers(features.patches.into_data())
+            }),
+            vit: config.vit.clone(),
             preprocess: config.preprocess.clone(),
             width: config.vit.embedding,
         }
@@ -163,6 +183,19 @@ impl Embedder {
         Ok(found)
     }
 
+    /// The patch tokens of a picture.
+    pub fn patches(&self, picture: &Pixels) -> Result<Patches> {
+        let mut pixels = vec![0.0; self.preprocess.len()];
+        self.preprocess.apply(picture, &mut pixels);
+        let patch = self.vit.patch;
+        Ok(Patches {
+            tokens: (self.tokens)(pixels, 1)?,
+            dim: self.vit.dim,
+            grid: (self.vit.height / patch, self.vit.width / patch),
+            shape: (self.vit.height, self.vit.width),
+        })
+    }
+
     /// Embeddings of files that are all whole, row-major, under a progress bar.
     pub fn embed(&self, paths: &[PathBuf], bar: &ProgressBar) -> Result<Vec<f32>> {
         Ok(self.embed_kept(paths, BrokenArgs::default(), bar)?.features)
@@ -196,6 +229,11 @@ impl Embedder {
         }
         Ok(all)
     }
+}
+
+fn numbers(data: TensorData) -> Result<Vec<f32>> {
+    let numbers = data.convert::<f32>().into_vec();
+    numbers.map_err(|error| anyhow::anyhow!("cannot read what the model gives: {error:?}"))
 }
 
 /// Normalised pixels of files, or why there are none.

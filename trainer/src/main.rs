@@ -15,6 +15,7 @@ mod gradcam;
 mod import;
 mod info;
 mod model_dir;
+mod page;
 mod parallel;
 mod random;
 mod rank;

@@ -1,17 +1,19 @@
-//! One crop against a folder.
+//! Crops against a folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dcac_model::retrieval::{cosine_scores, rank};
+use dcac_model::retrieval::{Calibration, cosine_scores, rank};
 use indicatif::ProgressBar;
+use maud::html;
 use serde::Serialize;
 
-use crate::data::read_pixels;
+use crate::data::{label_of, read_pixels};
 use crate::device::DeviceArgs;
 use crate::embedder::{Broken, BrokenArgs, Embedder, report_broken};
-use crate::files;
+use crate::page::{self, Matched, Picture, Ranked, Shown, legend};
+use crate::{files, model_dir};
 
 /// `trainer rank`.
 #[derive(Args)]
@@ -19,23 +21,32 @@ pub struct RankArgs {
     /// Folder written by `trainer export`
     #[arg(long)]
     model: PathBuf,
-    /// JPEG or PNG crop to look for
-    #[arg(long)]
-    query: PathBuf,
+    /// JPEG or PNG crop to look for; may be given several times
+    #[arg(long, required = true)]
+    query: Vec<PathBuf>,
     /// Folder of crops, subfolders too
     #[arg(long)]
     gallery: PathBuf,
     /// How many to print and write; all unless given
     #[arg(long)]
     top: Option<usize>,
-    /// Write the ranking to this file too
+    /// Write the ranking to this file too, a list of them for several queries
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write a page with the pictures too, at most 50 a query
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// On the page, show for so many first hits which parts match the query's
+    #[arg(long, default_value_t = 3)]
+    patches: usize,
     #[command(flatten)]
     broken: BrokenArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
+
+/// Hits of a query on a page unless `--top` says fewer.
+const PICTURES: usize = 50;
 
 #[derive(Serialize)]
 struct Ranking {
@@ -54,41 +65,143 @@ struct Hit {
     image: String,
     /// Cosine similarity, -1 to 1.
     score: f32,
+    /// Probability that it shows the same person, where the model is calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
+    #[serde(skip)]
+    path: PathBuf,
 }
 
-/// Ranks a folder by likeness to one crop.
+/// Ranks a folder by likeness to each query.
 pub fn run(args: &RankArgs) -> Result<()> {
     if args.top == Some(0) {
         bail!("--top 0 asks for nothing; give 1 or more");
     }
-    read_pixels(&args.query)?;
+    for query in &args.query {
+        read_pixels(query)?;
+    }
     let gallery = files::images_below(&args.gallery)?;
+    let calibration = model_dir::calibration(&args.model)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let query = embedder.embed(std::slice::from_ref(&args.query), &ProgressBar::hidden())?;
+    let queries = embedder.embed(&args.query, &ProgressBar::hidden())?;
     let bar = files::progress("gallery", gallery.len());
     let embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
-    let scores = cosine_scores(&query, &embedded.features);
-    let order = rank(&scores).with_context(|| args.gallery.display().to_string())?;
-    let results: Vec<Hit> = (order.into_iter().enumerate())
-        .take(args.top.unwrap_or(usize::MAX))
-        .map(|(place, index)| Hit {
-            rank: place + 1,
-            image: files::name_within(&args.gallery, &gallery[embedded.kept[index]]),
-            score: scores[index],
-        })
-        .collect();
-    for hit in &results {
-        println!("{:5}  {:+.4}  {}", hit.rank, hit.score, hit.image);
+    let mut rankings = Vec::new();
+    for (query, features) in args.query.iter().zip(queries.chunks_exact(embedder.width)) {
+        let scores = cosine_scores(features, &embedded.features);
+        let order = rank(&scores).with_context(|| args.gallery.display().to_string())?;
+        let hits = (1..).zip(order).take(args.top.unwrap_or(usize::MAX));
+        let results = hits.map(|(place, index)| {
+            let path = &gallery[embedded.kept[index]];
+            Hit {
+                rank: place,
+                image: files::name_within(&args.gallery, path),
+                score: scores[index],
+                probability: calibration.map(|map| map.probability(scores[index])),
+                path: path.clone(),
+            }
+        });
+        rankings.push(Ranking {
+            query: files::name(query),
+            results: results.collect(),
+            broken: embedded.broken.clone(),
+        });
+    }
+    for ranking in &rankings {
+        if rankings.len() > 1 {
+            println!("{}", ranking.query);
+        }
+        print(&ranking.results);
     }
     report_broken(&embedded.broken);
+    if let Some(path) = &args.html {
+        let page = draw(args, &rankings, calibration.as_ref(), &embedder)?;
+        files::write(path, page.as_bytes())?;
+        println!("{}", path.display());
+    }
     if let Some(path) = &args.json {
-        let ranking = Ranking {
-            query: files::name(&args.query),
-            results,
-            broken: embedded.broken,
-        };
-        files::write_json(path, &ranking)?;
+        match &rankings[..] {
+            [ranking] => files::write_json(path, ranking)?,
+            several => files::write_json(path, &several)?,
+        }
         println!("{}", path.display());
     }
     Ok(())
+}
+
+fn print(hits: &[Hit]) {
+    for hit in hits {
+        let probability = hit.probability.map(|p| format!("{:5.1} %  ", 100.0 * p));
+        let probability = probability.unwrap_or_default();
+        println!(
+            "{:5}  {:+.4}  {probability}{}",
+            hit.rank, hit.score, hit.image
+        );
+    }
+}
+
+/// The page: every query and its first hits.
+fn draw(
+    args: &RankArgs,
+    rankings: &[Ranking],
+    calibration: Option<&Calibration>,
+    embedder: &Embedder,
+) -> Result<String> {
+    let label = |path: &Path| label_of(&files::name(path));
+    let mut queries = Vec::new();
+    for (path, ranking) in args.query.iter().zip(rankings) {
+        let pixels = read_pixels(path)?;
+        let patches = embedder.patches(&pixels)?;
+        let whom = label(path);
+        let mut hits = Vec::new();
+        for hit in ranking.results.iter().take(PICTURES) {
+            let theirs = label(&hit.path);
+            let matched = match hit.rank <= args.patches {
+                true => {
+                    let other = read_pixels(&hit.path)?;
+                    Some(Matched::of(
+                        [&pixels, &other],
+                        [&patches, &embedder.patches(&other)?],
+                    )?)
+                }
+                false => None,
+            };
+            hits.push(Shown {
+                picture: Picture::of(&hit.path, theirs)?,
+                score: hit.score,
+                probability: hit.probability,
+                right: whom.zip(theirs).map(|(a, b)| a.identity == b.identity),
+                matched,
+            });
+        }
+        queries.push(Ranked {
+            query: Picture::of(path, whom)?,
+            hits,
+        });
+    }
+    let body = html! {
+        header { h1 { "Ranking of " (files::name(&args.gallery)) } }
+        main {
+            p.note {
+                "The pictures of the folder that are most alike to each query, most alike first. "
+                "Where file names say who is shown, " (legend())
+                @if calibration.is_some() {
+                    " The percentage is the probability that one of the first answers with such a score "
+                    "is right, as it was on the set that the model was calibrated on."
+                }
+            }
+            @for ranked in &queries {
+                article.query {
+                    h4 { (ranked.query.name) }
+                    (ranked.draw())
+                }
+            }
+        }
+    };
+    let title = format!("Ranking of {}", files::name(&args.gallery));
+    Ok(page::document(
+        &title,
+        &body,
+        &[include_str!("page/patches.js")],
+    ))
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use dcac_model::retrieval::{Label, Reranked};
+use dcac_model::retrieval::{Hit, Label, Reranked, cosine_scores, rank_gallery};
 
 use super::Report;
 use super::settings::Settings;
 use crate::data::{Crop, NamedData, Split};
 use crate::embedder::{Broken, BrokenArgs, Embedder};
 use crate::files;
+use crate::page::{Picture, Ranked, Shown};
 use crate::retrieval::{Side, expand_queries, measure, rerank};
 
 /// What an evaluation found, and what it was computed from.
@@ -34,6 +35,41 @@ pub struct Embedded {
     pub crops: Vec<Crop>,
     /// Their L2-normalised embeddings, row-major.
     pub features: Vec<f32>,
+}
+
+impl Evaluation {
+    /// The gallery in the order that was measured for a query: by its scores, what does not
+    /// count left out.
+    pub fn ranking(&self, query: usize) -> Result<Vec<Hit>> {
+        let features = &self.query.features[query * self.width..(query + 1) * self.width];
+        let mut scores = cosine_scores(features, &self.gallery.features);
+        if let Some(reranked) = &self.reranked {
+            reranked.adjust(query, &mut scores);
+        }
+        let label = self.query.crops[query].label;
+        Ok(rank_gallery(&scores, label, &self.gallery.labels())?)
+    }
+
+    /// A query and some hits of its ranking in pictures.
+    ///
+    /// # Errors
+    /// Crops that have gone since they were embedded.
+    pub fn show(&self, query: usize, hits: &[Hit]) -> Result<Ranked> {
+        let picture = |crop: &Crop| Picture::of(&crop.path, Some(crop.label));
+        let shown = |hit: &Hit| {
+            Ok(Shown {
+                picture: picture(&self.gallery.crops[hit.index])?,
+                score: hit.score,
+                probability: None,
+                right: Some(hit.right),
+                matched: None,
+            })
+        };
+        Ok(Ranked {
+            query: picture(&self.query.crops[query])?,
+            hits: hits.iter().map(shown).collect::<Result<_>>()?,
+        })
+    }
 }
 
 impl Embedded {

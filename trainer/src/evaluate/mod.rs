@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod evaluation;
+mod page;
 mod report;
 mod settings;
 
@@ -32,6 +33,12 @@ pub struct EvaluateArgs {
     /// Write the figures to this file too
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write a page with the hardest queries in pictures too
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// How many queries the page shows
+    #[arg(long, default_value_t = 200)]
+    html_queries: usize,
     /// Find out what scores mean: store in the model's manifest.json how probable it is, by its
     /// score, that one of the first ten answers is right. Use a set that no figure is reported on
     #[arg(long, conflicts_with_all = ["rerank", "expand_queries"])]
@@ -65,6 +72,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
             "stored in {}",
             args.model.join(model_dir::MANIFEST).display()
         );
+    }
+    if let Some(path) = &args.html {
+        page::write(path, &evaluation, args.html_queries)?;
+        println!("{}", path.display());
     }
     if let Some(path) = &args.json {
         files::write_json(path, report)?;

@@ -1,18 +1,9 @@
 //! Which queries a report shows, and what was found for them.
 
-use std::path::Path;
-
 use anyhow::Result;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use dcac_model::image::{Resampling, resize};
-use dcac_model::retrieval::{cosine_scores, rank_gallery};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 
-use crate::data::{Crop, read_pixels};
 use crate::evaluate::Evaluation;
-use crate::files;
+use crate::page::Ranked;
 
 /// Queries with the highest average precision that are shown.
 const BEST: usize = 3;
@@ -29,36 +20,15 @@ pub struct Examples {
     pub(super) worst: Vec<Example>,
 }
 
-/// A query and the start of its ranking.
+/// A query, its ranking, and how good that is.
 pub(super) struct Example {
-    pub query: Picture,
+    pub ranked: Ranked,
     /// 0 to 1.
     pub average_precision: f64,
     /// True matches in the gallery.
     pub matches: usize,
     /// Rank of the first one, from 1.
     pub first_match: usize,
-    /// The most alike gallery images, most alike first.
-    pub hits: Vec<Shown>,
-}
-
-/// A gallery image of a ranking.
-pub(super) struct Shown {
-    pub picture: Picture,
-    /// Cosine similarity, or what re-ranking made of it.
-    pub score: f32,
-    /// Whether it shows the query's identity.
-    pub right: bool,
-}
-
-/// A crop, small.
-pub(super) struct Picture {
-    /// The JPEG as a `data:` address.
-    pub source: String,
-    /// File name.
-    pub name: String,
-    pub identity: i32,
-    pub camera: u32,
 }
 
 impl Examples {
@@ -69,33 +39,16 @@ impl Examples {
     /// Crops that have gone since they were embedded.
     pub fn of(evaluation: &Evaluation) -> Result<Self> {
         let (best, worst) = extremes(&evaluation.average_precision);
-        let labels = evaluation.gallery.labels();
         let all = |chosen: Vec<Measured>| -> Result<Vec<Example>> {
             (chosen.into_iter())
                 .map(|(query, precision)| {
-                    let crop = &evaluation.query.crops[query];
-                    let start = query * evaluation.width;
-                    let features = &evaluation.query.features[start..start + evaluation.width];
-                    let gallery = &evaluation.gallery.features;
-                    let mut scores = cosine_scores(features, gallery);
-                    if let Some(reranked) = &evaluation.reranked {
-                        reranked.adjust(query, &mut scores);
-                    }
-                    let ranking = rank_gallery(&scores, crop.label, &labels)?;
-                    let shown = ranking.iter().take(TOP).map(|hit| {
-                        Ok(Shown {
-                            picture: Picture::of(&evaluation.gallery.crops[hit.index])?,
-                            score: hit.score,
-                            right: hit.right,
-                        })
-                    });
+                    let ranking = evaluation.ranking(query)?;
                     let first = ranking.iter().position(|hit| hit.right);
                     Ok(Example {
-                        query: Picture::of(crop)?,
+                        ranked: evaluation.show(query, &ranking[..TOP.min(ranking.len())])?,
                         average_precision: precision,
                         matches: ranking.iter().filter(|hit| hit.right).count(),
                         first_match: first.map_or(0, |index| index + 1),
-                        hits: shown.collect::<Result<_>>()?,
                     })
                 })
                 .collect()
@@ -120,38 +73,6 @@ fn extremes(precisions: &[Option<f64>]) -> (Vec<Measured>, Vec<Measured>) {
     rest.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     rest.truncate(WORST);
     (order, rest)
-}
-
-impl Picture {
-    /// Reads a crop and makes it small enough to be one of hundreds in a file.
-    fn of(crop: &Crop) -> Result<Self> {
-        Ok(Self {
-            source: format!(
-                "data:image/jpeg;base64,{}",
-                STANDARD.encode(small(&crop.path)?)
-            ),
-            name: files::name(&crop.path),
-            identity: crop.label.identity,
-            camera: crop.label.camera,
-        })
-    }
-}
-
-/// A JPEG of the crop within 80 x 160 pixels, never enlarged.
-fn small(path: &Path) -> Result<Vec<u8>> {
-    let pixels = read_pixels(path)?;
-    let (width, height) = (pixels.width() as f64, pixels.height() as f64);
-    let scale = (80.0 / width).min(160.0 / height).min(1.0);
-    let side = |length: f64| (length * scale).round() as usize;
-    let pixels = resize(&pixels, side(width), side(height), Resampling::Bicubic);
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 82).encode(
-        pixels.data(),
-        pixels.width() as u32,
-        pixels.height() as u32,
-        ExtendedColorType::Rgb8,
-    )?;
-    Ok(jpeg)
 }
 
 #[cfg(test)]

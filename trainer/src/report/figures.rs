@@ -7,6 +7,7 @@ use super::chart::{Chart, Line, Scale};
 use super::history::History;
 use super::training;
 use crate::evaluate::Report;
+use crate::page::percent;
 
 /// The table, the CMC curve, and how the figures came about during training.
 pub(super) fn section(targets: &[Target], history: &History) -> Markup {
@@ -38,7 +39,8 @@ pub(super) fn section(targets: &[Target], history: &History) -> Markup {
     }
 }
 
-fn table(reports: &[&Report]) -> Markup {
+/// The figures of test sets, each above those of a random order.
+pub fn table(reports: &[&Report]) -> Markup {
     html! {
         div.scroll {
             table {
@@ -84,9 +86,4 @@ fn table(reports: &[&Report]) -> Markup {
             ". No re-ranking."
         }
     }
-}
-
-/// A share as papers print it.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1}", 100.0 * share)
 }

@@ -16,16 +16,17 @@ mod training;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::html;
 
 use crate::config::RunConfig;
 use crate::evaluate::{Evaluation, Report};
-use crate::files;
 use crate::train::{CONFIG, Checkpoint};
+use crate::{files, page};
 use history::History;
 
 pub use command::{ReportArgs, run};
 pub use examples::Examples;
+pub use figures::table as figures_table;
 
 /// What a report says of one test set.
 pub struct Target {
@@ -59,7 +60,7 @@ pub fn write(run: &Path, state: &Checkpoint, targets: &[Target]) -> Result<PathB
     let history = History::read(run)?;
     let page = page(run, state, &config, &text, &history, targets);
     let path = run.join("report.html");
-    files::write(&path, page.into_string().as_bytes())?;
+    files::write(&path, page.as_bytes())?;
     Ok(path)
 }
 
@@ -70,53 +71,37 @@ fn page(
     config_text: &str,
     history: &History,
     targets: &[Target],
-) -> Markup {
+) -> String {
     let method = config.method();
     // Names alone: where data lies on a machine is no part of what others may read.
     let sources: Vec<String> = (state.sources.iter())
         .map(|source| files::name(Path::new(source)))
         .collect();
     let title = format!("{method}, seed {}: {}", config.seed, files::name(run));
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                style { (PreEscaped(include_str!("style.css"))) }
-            }
-            body {
-                header {
-                    h1 { (method) }
-                    dl.facts {
-                        div { dt { "Run" } dd { (files::name(run)) } }
-                        div { dt { "Seed" } dd { (config.seed) } }
-                        div { dt { "Trained on" } dd { (sources.join(", ")) } }
-                        div { dt { "Images" } dd { (state.images) " of " (state.identities) " identities" } }
-                        div { dt { "Length" } dd { (state.epoch) " epochs, " (state.step) " steps" } }
-                    }
-                }
-                main {
-                    (figures::section(targets, history))
-                    (training::curves(history))
-                    (retrieved::section(targets))
-                    (cost::section(history))
-                    section {
-                        h2 { "Configuration" }
-                        details {
-                            summary { "Every key, as resolved (" (CONFIG) ")" }
-                            pre { (config_text) }
-                        }
-                    }
-                }
-                footer {
-                    "Written by trainer " (env!("CARGO_PKG_VERSION")) ". Pictures of people are part of "
-                    "this file: what their data set allows holds for it too."
-                }
-                script { (PreEscaped(include_str!("script.js"))) }
+    let body = html! {
+        header {
+            h1 { (method) }
+            dl.facts {
+                div { dt { "Run" } dd { (files::name(run)) } }
+                div { dt { "Seed" } dd { (config.seed) } }
+                div { dt { "Trained on" } dd { (sources.join(", ")) } }
+                div { dt { "Images" } dd { (state.images) " of " (state.identities) " identities" } }
+                div { dt { "Length" } dd { (state.epoch) " epochs, " (state.step) " steps" } }
             }
         }
-    }
+        main {
+            (figures::section(targets, history))
+            (training::curves(history))
+            (retrieved::section(targets))
+            (cost::section(history))
+            section {
+                h2 { "Configuration" }
+                details {
+                    summary { "Every key, as resolved (" (CONFIG) ")" }
+                    pre { (config_text) }
+                }
+            }
+        }
+    };
+    page::document(&title, &body, &[include_str!("script.js")])
 }
