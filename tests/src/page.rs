@@ -57,6 +57,13 @@ impl Page {
             .collect()
     }
 
+    /// The probability of every hit and all that stands on its tile.
+    pub async fn probabilities(&self) -> Result<Vec<(f64, String)>> {
+        let script = "return [...document.querySelectorAll('#results .result')]
+            .map(item => [Number(item.dataset.probability), item.textContent])";
+        Ok(self.driver.execute(script, vec![]).await?.convert()?)
+    }
+
     /// The text of the element with an id.
     pub async fn text(&self, id: &str) -> Result<String> {
         let script = format!("return document.querySelector('#{id}')?.textContent ?? ''");

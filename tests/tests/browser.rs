@@ -11,6 +11,7 @@ use dcac_tests::browser::with_browser;
 use dcac_tests::page::Page;
 use dcac_tests::site::Site;
 use dcac_tests::trainer::{Hit, Trained, pictures, rank};
+use serde_json::{Value, json};
 use xtask::paths;
 
 /// How far a score in the browser may be from the trainer's.
@@ -208,6 +209,35 @@ async fn the_page_fits_phones_and_desktops() -> Result<()> {
             }
         }
         println!("screenshots in {}", folder.display());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn a_calibrated_model_shows_probabilities() -> Result<()> {
+    let served = Served::start()?;
+    let manifest = served.trained.path("f16/manifest.json");
+    let mut entry: Value = serde_json::from_slice(&fs::read(&manifest)?)?;
+    entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0 });
+    fs::write(&manifest, serde_json::to_vec(&entry)?)?;
+    let site = Site::serve(&[("f16", &served.trained.path("f16"))])?;
+    let (query, gallery) = served.drawn()?;
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
+        let hits = page.rank(&query, &gallery).await?;
+        let shown = page.probabilities().await?;
+        ensure!(shown.len() == hits.len(), "{} probabilities", shown.len());
+        for (hit, (probability, text)) in hits.iter().zip(&shown) {
+            let expected = 1.0 / (1.0 + (6.0 - 9.0 * hit.score).exp());
+            ensure!(
+                (probability - expected).abs() < 1e-4,
+                "{probability} for {expected}"
+            );
+            let words = format!("{:.0} %", 100.0 * expected);
+            ensure!(text.contains(&words), "no `{words}` in `{text}`");
+        }
         Ok(())
     })
     .await

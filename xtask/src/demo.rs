@@ -15,6 +15,8 @@ use crate::{assets, files, paths, process, site, tools};
 const SEEN: &str = "plaza";
 /// Domain that they are judged on and have never seen.
 const UNSEEN: &str = "mall";
+/// Domain that tells what the DCAC model's scores mean: neither trained nor judged on.
+const CALIBRATION: &str = "campus";
 const IDS: &str = "160";
 const IMAGES_PER_ID: &str = "12";
 /// The sample gallery of the site.
@@ -26,7 +28,7 @@ const MODELS: [(&str, &str); 2] = [("dcac", "DCAC"), ("baseline", "baseline")];
 
 /// Runs the demo, and serves the site on a port if one is given.
 pub fn run(source: Source, port: Option<u16>) -> Result<()> {
-    let total = 8 + usize::from(port.is_some());
+    let total = 9 + usize::from(port.is_some());
     let mut steps = Steps::new(total);
     let first = |time: &str| format!("{time} the first time, seconds after that");
     println!(
@@ -40,8 +42,8 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         Ok(toolchain)
     })?;
     steps.run("build the trainer", &first("4 min"), build_trainer)?;
-    steps.run("draw two domains", &first("10 s"), || {
-        draw(SEEN).and_then(|()| draw(UNSEEN))
+    steps.run("draw three domains", &first("15 s"), || {
+        [SEEN, UNSEEN, CALIBRATION].into_iter().try_for_each(draw)
     })?;
     steps.run("train DCAC", "4 min", || train("dcac"))?;
     steps.run("train the baseline", "2 min", || train("baseline"))?;
@@ -55,6 +57,12 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         })
     })?;
     let table = steps.run("evaluate both on the unseen domain", "2 s", evaluate)?;
+    steps.run("find out what the scores of DCAC mean", "2 s", || {
+        trainer(
+            &["evaluate", "--calibrate", "--data", &market(CALIBRATION)],
+            &[("--model", &exported("dcac"))],
+        )
+    })?;
     steps.run("build the site", &first("6 min"), || {
         collect_site()?;
         site::build(&toolchain, &paths::dist())

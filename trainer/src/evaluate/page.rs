@@ -31,7 +31,7 @@ pub fn write(path: &Path, evaluation: &Evaluation, most: usize) -> Result<()> {
     bar.finish_and_clear();
     let report = &evaluation.report;
     let body = html! {
-        header { h1 { (report.name()) } }
+        header { h1.name { (report.name()) } }
         main {
             section {
                 h2 { "Results" }

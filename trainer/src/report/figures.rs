@@ -83,7 +83,18 @@ pub fn table(reports: &[&Report]) -> Markup {
                     " have no match from another camera and are left out"
                 }
             }
-            ". No re-ranking."
+            ". "
+            @if reports.iter().all(|report| report.reranked.is_none() && report.expanded_by.is_none()) {
+                "No re-ranking."
+            }
+            @for report in reports {
+                @if let Some([k1, k2, lambda]) = report.reranked {
+                    (report.name()) ": k-reciprocal re-ranking with k1 " (k1) ", k2 " (k2) ", lambda " (lambda) ". "
+                }
+                @if let Some(count) = report.expanded_by {
+                    (report.name()) ": queries averaged with their " (count) " nearest gallery images. "
+                }
+            }
         }
     }
 }

@@ -25,6 +25,13 @@ pub fn About(state: State) -> impl IntoView {
 fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoView {
     let facts = model.facts.into_iter();
     let rows = facts.map(|(what, value)| view! { <div><dt>{what}</dt><dd>{value}</dd></div> });
+    let meaning = model.calibration.map(|_| {
+        view! {
+            <p>
+                "A percentage is the probability that one of the first ten answers with such a score is right, as it was on pictures that the model was calibrated on. Other cameras and larger galleries make it too high."
+            </p>
+        }
+    });
     let current = model.name;
     let choice = (models.len() > 1).then(|| {
         let options = models.into_iter().map(|entry| {
@@ -41,6 +48,7 @@ fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoVi
         }
     });
     view! {
+        {meaning}
         {choice}
         <details>
             <summary>{format!("About the model: {}", model.title)}</summary>

@@ -6,7 +6,7 @@ use super::drop_zone::DropZone;
 use super::file_button::FileButton;
 use super::tile::{Hit, Tile, Verdict};
 use crate::picture::Picture;
-use crate::state::{Phase, Ranking, State};
+use crate::state::{Model, Phase, Ranking, State};
 
 /// How many places the summary looks at.
 const TOP: usize = 10;
@@ -80,10 +80,15 @@ fn pictures_of(state: State) -> AnyView {
     };
     // The ranking changes along with the query, so this is the query it answers.
     let query = state.query.get_untracked();
+    let calibration = state.model.with(|model| match model {
+        Model::Started(started) => started.model.calibration,
+        _ => None,
+    });
     let hits = hits.into_iter().enumerate();
     hits.map(|(index, (picture, score))| {
         let verdict = Verdict::of(query.as_ref(), &picture);
-        view! { <Hit state picture place={index + 1} score verdict /> }
+        let probability = calibration.map(|map| map.probability(score));
+        view! { <Hit state picture place={index + 1} score probability verdict /> }
     })
     .collect_view()
     .into_any()

@@ -58,8 +58,17 @@ pub fn Hit(
     picture: Picture,
     place: usize,
     score: f32,
+    /// The probability that it is right, where the model is calibrated.
+    probability: Option<f64>,
     verdict: Verdict,
 ) -> impl IntoView {
+    let chance = probability.map(|probability| {
+        view! {
+            <span class="number" title="Probability that one of the first answers with this score is right">
+                {format!("{:.0} %", 100.0 * probability)}
+            </span>
+        }
+    });
     let rating = view! {
         <span class="place">{place}</span>
         {verdict.mark()}
@@ -68,6 +77,7 @@ pub fn Hit(
                 <span class="fill" style:width=format!("{:.1}%", 100.0 * score.clamp(0.0, 1.0))></span>
             </span>
             <span class="number" title="Cosine similarity">{format!("{score:.3}")}</span>
+            {chance}
         </span>
     };
     let name = picture.name.to_string();
@@ -76,6 +86,7 @@ pub fn Hit(
             class=format!("result {}", verdict.class())
             data-name=name
             data-score=score.to_string()
+            data-probability=probability.map(|probability| probability.to_string())
         >
             {body(state, picture, Some(rating.into_any()))}
         </li>

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use dcac_model::reid::EncoderConfig;
+use dcac_model::retrieval::Calibration;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,6 +28,7 @@ struct Manifest {
     metrics: Value,
     #[serde(default)]
     provenance: Value,
+    calibration: Option<Calibration>,
 }
 
 /// Loads what `start` asks for. `arrived` hears bytes so far and in all.
@@ -67,6 +69,7 @@ pub async fn load(
             name: entry.name.clone(),
             title: entry.title.clone(),
             facts: facts(&manifest, &config, total),
+            calibration: manifest.calibration,
         },
         models: index.models,
     };

@@ -1,5 +1,6 @@
 //! Messages between the page and its worker, sent as JSON text.
 
+use dcac_model::retrieval::Calibration;
 use serde::{Deserialize, Serialize};
 
 /// What the page asks.
@@ -151,4 +152,6 @@ pub struct ModelCard {
     pub title: String,
     /// Lines of a table: what, and its value.
     pub facts: Vec<(String, String)>,
+    /// What its scores mean, where that was found out.
+    pub calibration: Option<Calibration>,
 }
