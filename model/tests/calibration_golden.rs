@@ -3,15 +3,22 @@
 mod common;
 
 use common::golden::Golden;
-use dcac_model::retrieval::{Calibration, Scored};
+use dcac_model::retrieval::{Calibration, Tally};
 
-fn case(golden: &Golden, number: usize) -> Vec<Scored> {
+/// One pair.
+fn tally(score: f32, right: bool) -> Tally {
+    Tally {
+        score,
+        right: right.into(),
+        wrong: (!right).into(),
+    }
+}
+
+fn case(golden: &Golden, number: usize) -> Vec<Tally> {
     let scores = golden.floats(&format!("{number}.scores"));
     let right = golden.floats(&format!("{number}.right"));
-    scores
-        .into_iter()
-        .zip(right.into_iter().map(|right| right == 1.0))
-        .collect()
+    let pair = |(score, right)| tally(score, right == 1.0);
+    scores.into_iter().zip(right).map(pair).collect()
 }
 
 #[test]
@@ -38,15 +45,12 @@ fn the_map_is_that_of_scikit_learn() {
 #[test]
 fn a_map_is_reliable_where_it_was_fitted() {
     let golden = Golden::open("calibration");
-    let answers = case(&golden, 1);
-    let map = Calibration::fit(&answers).expect("a map");
-    let found = map.reliability(&answers).expect("answers");
-    assert_eq!((found.answers, found.bins.len()), (5000, 10));
-    assert_eq!(
-        found.bins.iter().map(|bin| bin.answers).sum::<usize>(),
-        5000
-    );
-    let right = answers.iter().filter(|(_, right)| *right).count() as f64 / 5000.0;
+    let pairs = case(&golden, 1);
+    let map = Calibration::fit(&pairs).expect("a map");
+    let found = map.reliability(&pairs).expect("pairs");
+    assert_eq!(found.pairs, 5000);
+    assert_eq!(found.bins.iter().map(|bin| bin.pairs).sum::<u64>(), 5000);
+    let right = pairs.iter().map(|tally| tally.right).sum::<u64>() as f64 / 5000.0;
     assert!((found.right - right).abs() < 1e-12);
     // A fitted map is right on the whole, and better than always saying the share of right ones.
     assert!(
@@ -57,21 +61,38 @@ fn a_map_is_reliable_where_it_was_fitted() {
         slope: 4.0 * map.slope,
         offset: 4.0 * map.offset,
     };
-    let worse = overconfident.reliability(&answers).expect("answers");
+    let worse = overconfident.reliability(&pairs).expect("pairs");
     assert!(worse.brier > found.brier);
+    // Pairs of one score may be counted together.
+    let twice = [pairs.clone(), pairs.clone()].concat();
+    let doubled: Vec<Tally> = (pairs.iter())
+        .map(|tally| Tally {
+            right: 2 * tally.right,
+            wrong: 2 * tally.wrong,
+            ..*tally
+        })
+        .collect();
+    let (a, b) = (Calibration::fit(&twice), Calibration::fit(&doubled));
+    let (a, b) = (a.expect("a map"), b.expect("a map"));
+    assert!((a.probability(0.5) - b.probability(0.5)).abs() < 1e-9);
+    assert_eq!(
+        map.reliability(&doubled).map(|found| found.pairs),
+        Some(10_000)
+    );
 }
 
 #[test]
 fn what_says_nothing_gives_no_map() {
-    assert_eq!(Calibration::fit(&[]), None);
-    assert_eq!(Calibration::fit(&[(0.5, true), (0.2, true)]), None);
-    assert_eq!(Calibration::fit(&[(0.5, true), (0.5, false)]), None);
+    let fit = |pairs: &[(f32, bool)]| {
+        let pairs: Vec<Tally> = pairs.iter().map(|&(s, right)| tally(s, right)).collect();
+        Calibration::fit(&pairs)
+    };
+    assert_eq!(fit(&[]), None);
+    assert_eq!(fit(&[(0.5, true), (0.2, true)]), None);
+    assert_eq!(fit(&[(0.5, true), (0.5, false)]), None);
     // Scores that fall with the truth.
-    assert_eq!(
-        Calibration::fit(&[(0.1, true), (0.9, false), (0.2, true)]),
-        None
-    );
-    assert_eq!(Calibration::fit(&[(f32::NAN, true), (0.9, false)]), None);
-    let map = Calibration::fit(&[(0.9, true), (0.1, false)]).expect("a map");
+    assert_eq!(fit(&[(0.1, true), (0.9, false), (0.2, true)]), None);
+    assert_eq!(fit(&[(f32::NAN, true), (0.9, false)]), None);
+    let map = fit(&[(0.9, true), (0.1, false)]).expect("a map");
     assert!(map.reliability(&[]).is_none());
 }

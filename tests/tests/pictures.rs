@@ -18,7 +18,7 @@ fn json(at: &Trained, name: &str) -> Value {
 
 fn page(at: &Trained, name: &str) -> String {
     let page = fs::read_to_string(at.path(name)).expect(name);
-    for foreign in ["http:", "https:", "src=\"/", "file:", "@import", "<link"] {
+    for foreign in ["http:", "https:", "src=\"/", "file://", "@import", "<link"] {
         assert!(!page.contains(foreign), "{name} has {foreign}");
     }
     assert!(
@@ -137,8 +137,8 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
         let right = found[half]["right"].as_f64().expect("a share");
         assert!((0.0..1.0).contains(&brier) && right > 0.0 && right < 1.0);
         let bins = found[half]["bins"].as_array().expect("bins");
-        let answers: Option<u64> = bins.iter().map(|bin| bin["answers"].as_u64()).sum();
-        assert_eq!(answers, found[half]["answers"].as_u64());
+        let pairs: Option<u64> = bins.iter().map(|bin| bin["pairs"].as_u64()).sum();
+        assert_eq!(pairs, found[half]["pairs"].as_u64());
     }
 
     let query = pictures(&at.path("other/query"), 1, 1)
@@ -158,7 +158,7 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
         assert!((probability - expected).abs() < 1e-5);
     }
 
-    // Too few answers, and scores that re-ranking has changed, tell nothing.
+    // Too few pairs, and scores that re-ranking has changed, tell nothing.
     let manifest = fs::read(at.path("f16/manifest.json")).ok();
     let synth = "synth --out few --domain campus --ids 4 --images-per-id 4 --seed 9";
     trainer_ok(&at.path(""), synth.split(' ')).expect("drawn people");

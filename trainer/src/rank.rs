@@ -186,8 +186,9 @@ fn draw(
                 "The pictures of the folder that are most alike to each query, most alike first. "
                 "Where file names say who is shown, " (legend())
                 @if calibration.is_some() {
-                    " The percentage is the probability that one of the first answers with such a score "
-                    "is right, as it was on the set that the model was calibrated on."
+                    " The percentage says how many of the pairs with such a score showed the same "
+                    "person in the set that the model was calibrated on; in others it may be too "
+                    "high or too low."
                 }
             }
             @for ranked in &queries {

@@ -2,8 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A score and whether it was that of a true match.
-pub type Scored = (f32, bool);
+/// Pairs of a query and a gallery image with the same score, or nearly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tally {
+    /// The score.
+    pub score: f32,
+    /// How many of the pairs show the same person.
+    pub right: u64,
+    /// How many do not.
+    pub wrong: u64,
+}
 
 /// A map from scores to probabilities, Platt's: `1 / (1 + exp(-(slope * score + offset)))`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,77 +22,78 @@ pub struct Calibration {
     pub offset: f64,
 }
 
-/// How far probabilities are to be believed, on answers that they were not fitted on.
+/// How far probabilities are to be believed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reliability {
-    /// Answers.
-    pub answers: usize,
-    /// Share of them that are right.
+    /// Pairs.
+    pub pairs: u64,
+    /// Share of them that show the same person.
     pub right: f64,
     /// Mean squared difference of probability and truth.
     pub brier: f64,
-    /// Mean over the answers of the difference between the mean probability and the share of
+    /// Mean over the pairs of the difference between the mean probability and the share of
     /// right ones in their bin (expected calibration error).
     pub error: f64,
-    /// Bins of equally many answers, by ascending probability.
+    /// Bins of probabilities, each a tenth wide; empty ones are left out.
     pub bins: Vec<Bin>,
 }
 
-/// Answers of nearly the same probability.
+/// Pairs of nearly the same probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Their number.
-    pub answers: usize,
+    pub pairs: u64,
     /// Their mean probability.
     pub probability: f64,
     /// The share of right ones among them.
     pub right: f64,
 }
 
-/// Most bins of a [`Reliability`].
+/// Bins of a [`Reliability`].
 const BINS: usize = 10;
 /// Newton's method squares its error in each step; this many are more than it ever needs.
 const STEPS: usize = 100;
 
 impl Calibration {
-    /// The most likely map for some answers, with the targets that keep a map of perfectly
+    /// The most likely map for some pairs, with the targets that keep a map of perfectly
     /// parted scores finite (Lin, Lin, Weng, "A note on Platt's probabilistic outputs for
-    /// support vector machines", 2007). None unless there are right and wrong answers, finite
-    /// scores, and higher ones for the right ones.
-    pub fn fit(answers: &[Scored]) -> Option<Self> {
-        let right = answers.iter().filter(|(_, right)| *right).count() as f64;
-        let wrong = answers.len() as f64 - right;
-        if right == 0.0 || wrong == 0.0 {
+    /// support vector machines", 2007). None unless there are right and wrong pairs, finite
+    /// scores, and higher ones for the right pairs.
+    pub fn fit(pairs: &[Tally]) -> Option<Self> {
+        let right: u64 = pairs.iter().map(|tally| tally.right).sum();
+        let wrong: u64 = pairs.iter().map(|tally| tally.wrong).sum();
+        if right == 0 || wrong == 0 {
             return None;
         }
-        let target = |right_one| match right_one {
-            true => (right + 1.0) / (right + 2.0),
-            false => 1.0 / (wrong + 2.0),
+        let (right, wrong) = (right as f64, wrong as f64);
+        let (high, low) = ((right + 1.0) / (right + 2.0), 1.0 / (wrong + 2.0));
+        // Pairs of a score, and the sum of their targets.
+        let weigh = |tally: &Tally| {
+            let count = (tally.right + tally.wrong) as f64;
+            let target = tally.right as f64 * high + tally.wrong as f64 * low;
+            (f64::from(tally.score), count, target)
         };
+        let all: Vec<(f64, f64, f64)> = pairs.iter().map(weigh).collect();
         // The scores of a set lie close together: around their mean the two unknowns hardly
         // depend on each other.
-        let mean = answers
-            .iter()
-            .map(|(score, _)| f64::from(*score))
-            .sum::<f64>();
-        let mean = mean / answers.len() as f64;
+        let mean = all.iter().map(|(x, count, _)| x * count).sum::<f64>() / (right + wrong);
         let cost = |slope: f64, offset: f64| -> f64 {
-            let one = |&(score, right): &Scored| {
-                let odds = slope * (f64::from(score) - mean) + offset;
+            let one = |&(x, count, target): &(f64, f64, f64)| {
+                let odds = slope * (x - mean) + offset;
                 // -t log p - (1 - t) log (1 - p), which overflows nowhere.
-                odds.max(0.0) - odds * target(right) + (-odds.abs()).exp().ln_1p()
+                count * (odds.max(0.0) + (-odds.abs()).exp().ln_1p()) - odds * target
             };
-            answers.iter().map(one).sum()
+            all.iter().map(one).sum()
         };
         let (mut slope, mut offset) = (0.0, ((right + 1.0) / (wrong + 1.0)).ln());
         let mut least = cost(slope, offset);
         for _ in 0..STEPS {
             // Gradient and Hessian.
             let (mut g, mut h) = ([0.0; 2], [0.0; 3]);
-            for &(score, right) in answers {
-                let x = f64::from(score) - mean;
+            for &(x, count, target) in &all {
+                let x = x - mean;
                 let p = sigmoid(slope * x + offset);
-                let (miss, weight) = (p - target(right), p * (1.0 - p));
+                let (miss, weight) = (count * p - target, count * p * (1.0 - p));
                 g = [g[0] + miss * x, g[1] + miss];
                 h = [h[0] + weight * x * x, h[1] + weight * x, h[2] + weight];
             }
@@ -120,33 +129,36 @@ impl Calibration {
         sigmoid(self.slope * f64::from(score) + self.offset)
     }
 
-    /// How far the probabilities of some answers are to be believed. None without answers.
-    pub fn reliability(&self, answers: &[Scored]) -> Option<Reliability> {
-        let count = answers.len();
-        let mut rated: Vec<(f64, f64)> = (answers.iter())
-            .map(|&(score, right)| (self.probability(score), f64::from(u8::from(right))))
-            .collect();
-        rated.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let share = |rated: &[(f64, f64)]| {
-            rated.iter().map(|(_, right)| right).sum::<f64>() / rated.len() as f64
-        };
-        let bins: Vec<Bin> = (0..BINS)
-            .map(|bin| &rated[bin * count / BINS..(bin + 1) * count / BINS])
-            .filter(|bin| !bin.is_empty())
-            .map(|bin| Bin {
-                answers: bin.len(),
-                probability: bin.iter().map(|(p, _)| p).sum::<f64>() / bin.len() as f64,
-                right: share(bin),
-            })
-            .collect();
-        let miss = |bin: &Bin| bin.answers as f64 * (bin.probability - bin.right).abs();
-        let squares = rated.iter().map(|(p, right)| (p - right).powi(2));
+    /// How far the probabilities of some pairs are to be believed. None without pairs.
+    pub fn reliability(&self, pairs: &[Tally]) -> Option<Reliability> {
+        // Pairs, their probabilities and the right ones among them, summed.
+        let mut bins = [(0, 0.0, 0); BINS];
+        let mut squares = 0.0;
+        for tally in pairs {
+            let probability = self.probability(tally.score);
+            let count = tally.right + tally.wrong;
+            let bin = &mut bins[((probability * BINS as f64) as usize).min(BINS - 1)];
+            bin.0 += count;
+            bin.1 += count as f64 * probability;
+            bin.2 += tally.right;
+            squares += tally.right as f64 * (1.0 - probability).powi(2);
+            squares += tally.wrong as f64 * probability.powi(2);
+        }
+        let count: u64 = bins.iter().map(|bin| bin.0).sum();
+        let right: u64 = bins.iter().map(|bin| bin.2).sum();
+        let misses = bins.iter().map(|bin| (bin.1 - bin.2 as f64).abs());
         (count > 0).then(|| Reliability {
-            answers: count,
-            right: share(&rated),
-            brier: squares.sum::<f64>() / count as f64,
-            error: bins.iter().map(miss).sum::<f64>() / count as f64,
-            bins,
+            pairs: count,
+            right: right as f64 / count as f64,
+            brier: squares / count as f64,
+            error: misses.sum::<f64>() / count as f64,
+            bins: (bins.iter().filter(|bin| bin.0 > 0))
+                .map(|&(pairs, probability, right)| Bin {
+                    pairs,
+                    probability: probability / pairs as f64,
+                    right: right as f64 / pairs as f64,
+                })
+                .collect(),
         })
     }
 }

@@ -11,7 +11,7 @@ mod protocol;
 mod rank;
 mod rerank;
 
-pub use calibration::{Bin, Calibration, Reliability, Scored};
+pub use calibration::{Bin, Calibration, Reliability, Tally};
 pub use error::RetrievalError;
 pub use expansion::expand_query;
 pub use gallery::{Found, Gallery};

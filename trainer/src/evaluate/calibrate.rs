@@ -1,9 +1,10 @@
 //! What scores mean: a map from score to probability, fitted on a test set.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
-use dcac_model::retrieval::{Calibration, Gallery, Reliability, Scored, nearest};
+use dcac_model::retrieval::{Calibration, Gallery, Reliability, Tally};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -12,10 +13,10 @@ use crate::data::distinct;
 use crate::model_dir;
 use crate::retrieval::each_row;
 
-/// Answers of each query that are looked at: what someone sees of a ranking.
-const ANSWERS: usize = 10;
-/// Fewer right or wrong answers than these in either half say too little.
-const FEWEST: usize = 20;
+/// Steps of scores from -1 to 1: pairs within one are counted together.
+const STEPS: usize = 4000;
+/// Fewer right or wrong pairs than these in either half say too little.
+const FEWEST: u64 = 50;
 
 /// What a manifest says under `calibration`.
 #[derive(Serialize)]
@@ -23,31 +24,59 @@ pub struct Calibrated {
     /// The map.
     #[serde(flatten)]
     pub map: Calibration,
-    /// It is the probability that one of so many first answers of a query is right.
-    pub answers_per_query: usize,
-    /// The test set.
+    /// The test set, whose pairs of a query and a gallery image it is about.
     pub test_set: String,
     /// Its queries.
     pub queries: usize,
-    /// Its gallery images. In a larger gallery the same score is worth less.
+    /// Its gallery images.
     pub gallery: usize,
-    /// On the half of the identities that the map was fitted on.
+    /// On the queries of every other identity, which the map was fitted on.
     pub fitted: Reliability,
-    /// On the other half.
+    /// On the others'.
     pub held_out: Reliability,
 }
 
-/// Fits the map on the first answers of every other identity's queries, measures it on the
-/// others', and stores both in the manifest of the model.
+/// Right and wrong pairs by the step of their score.
+struct Histogram {
+    right: Vec<u64>,
+    wrong: Vec<u64>,
+}
+
+impl Histogram {
+    fn new() -> Self {
+        Self {
+            right: vec![0; STEPS + 1],
+            wrong: vec![0; STEPS + 1],
+        }
+    }
+
+    fn tallies(&self) -> Vec<Tally> {
+        let step = 2.0 / STEPS as f32;
+        let tally = |(index, (&right, &wrong))| Tally {
+            score: index as f32 * step - 1.0,
+            right,
+            wrong,
+        };
+        (self.right.iter().zip(&self.wrong).enumerate())
+            .map(tally)
+            .filter(|tally| tally.right + tally.wrong > 0)
+            .collect()
+    }
+}
+
+/// Fits the map on all pairs of every other identity's queries with gallery images that count,
+/// measures it on the others', and stores both in the manifest of the model.
 ///
 /// # Errors
-/// Too few right or wrong answers, scores that do not rise with the truth, and a manifest
+/// Too few right or wrong pairs, scores that do not rise with the truth, and a manifest
 /// that cannot be read or written.
 pub fn calibrate(model: &Path, evaluation: &Evaluation, memory: usize) -> Result<Calibrated> {
     let (query_labels, labels) = (evaluation.query.labels(), evaluation.gallery.labels());
     let gallery = Gallery::new(&labels);
+    let identities = distinct(query_labels.iter().map(|label| label.identity));
+    let halves = [Histogram::new(), Histogram::new()].map(Mutex::new);
     let (query, features) = (&evaluation.query.features, &evaluation.gallery.features);
-    let answers = each_row(
+    each_row(
         query,
         features,
         evaluation.width,
@@ -55,44 +84,53 @@ pub fn calibrate(model: &Path, evaluation: &Evaluation, memory: usize) -> Result
         &ProgressBar::hidden(),
         |index, scores| {
             let label = query_labels[index];
-            let counted = gallery.set_aside(label, scores);
-            let first = nearest(scores, ANSWERS.min(counted)).into_iter();
-            let answer = |index: u32| {
-                let index = index as usize;
-                (scores[index], labels[index].identity == label.identity)
-            };
-            Ok(first.map(answer).collect::<Vec<Scored>>())
+            gallery.set_aside(label, scores);
+            let mut counts = vec![0_u32; STEPS + 1];
+            let step = |score: f32| ((score + 1.0) * (STEPS as f32 / 2.0)).round() as usize;
+            let matches: Vec<usize> = (gallery.matches(label))
+                .map(|index| step(std::mem::replace(&mut scores[index], f32::NEG_INFINITY)))
+                .collect();
+            for &score in scores.iter().filter(|score| score.is_finite()) {
+                counts[step(score).min(STEPS)] += 1;
+            }
+            let half = identities.binary_search(&label.identity).unwrap_or(0) % 2;
+            let mut half = halves[half]
+                .lock()
+                .unwrap_or_else(|broken| broken.into_inner());
+            for (sum, count) in half.wrong.iter_mut().zip(counts) {
+                *sum += u64::from(count);
+            }
+            for step in matches {
+                half.right[step.min(STEPS)] += 1;
+            }
+            Ok(())
         },
     )?;
-    let identities = distinct(query_labels.iter().map(|label| label.identity));
-    let half = |half: usize| -> Vec<Scored> {
-        let chosen = (query_labels.iter().zip(&answers)).filter(|(label, _)| {
-            let place = identities.binary_search(&label.identity);
-            place.is_ok_and(|place| place % 2 == half)
-        });
-        chosen.flat_map(|(_, answers)| answers.clone()).collect()
-    };
-    let (fitting, others) = (half(0), half(1));
+    let [fitting, others] = halves.map(|half| {
+        (half
+            .into_inner()
+            .unwrap_or_else(|broken| broken.into_inner()))
+        .tallies()
+    });
     let set = evaluation.report.name();
-    for answers in [&fitting, &others] {
-        let right = answers.iter().filter(|(_, right)| *right).count();
-        let wrong = answers.len() - right;
+    for pairs in [&fitting, &others] {
+        let right: u64 = pairs.iter().map(|tally| tally.right).sum();
+        let wrong: u64 = pairs.iter().map(|tally| tally.wrong).sum();
         if right < FEWEST || wrong < FEWEST {
             bail!(
-                "{set} is too small or too easy to calibrate on: half of its identities give {right} right and {wrong} wrong answers among the first {ANSWERS}, at least {FEWEST} of both are needed"
+                "{set} is too small to calibrate on: half of its identities give {right} right and {wrong} wrong pairs, at least {FEWEST} of both are needed"
             );
         }
     }
     let map = Calibration::fit(&fitting).with_context(|| {
-        format!("on {set} right answers have no higher scores than wrong ones; this model cannot be calibrated on it")
+        format!("on {set} right pairs have no higher scores than wrong ones; this model cannot be calibrated on it")
     })?;
-    let reliability = |answers: &[Scored]| {
-        map.reliability(answers)
-            .with_context(|| format!("{set} gives no answers"))
+    let reliability = |pairs: &[Tally]| {
+        map.reliability(pairs)
+            .with_context(|| format!("{set} gives no pairs"))
     };
     let calibrated = Calibrated {
         map,
-        answers_per_query: ANSWERS,
         test_set: set.clone(),
         queries: query_labels.len(),
         gallery: gallery.len(),
@@ -106,22 +144,22 @@ pub fn calibrate(model: &Path, evaluation: &Evaluation, memory: usize) -> Result
 impl Calibrated {
     /// The map and its reliability, for people.
     pub fn table(&self) -> String {
+        let held_out = &self.held_out;
         let mut table = format!(
-            "calibrated on the first {} answers of every query; on identities that it was not fitted on:\n\
-             {} answers, {:.1} % right; expected calibration error {:.3}, Brier score {:.3}\n\
-             probability   right  answers\n",
-            self.answers_per_query,
-            self.held_out.answers,
-            100.0 * self.held_out.right,
-            self.held_out.error,
-            self.held_out.brier,
+            "calibrated on pairs of a query and a gallery image; on identities that it was not fitted on:\n\
+             {} pairs, {:.2} % of the same person; expected calibration error {:.5}, Brier score {:.5}\n\
+             probability  same person     pairs\n",
+            held_out.pairs,
+            100.0 * held_out.right,
+            held_out.error,
+            held_out.brier,
         );
-        for bin in &self.held_out.bins {
+        for bin in &held_out.bins {
             table += &format!(
-                "{:9.1} %  {:4.1} %  {:7}\n",
+                "{:9.1} %  {:9.1} %  {:8}\n",
                 100.0 * bin.probability,
                 100.0 * bin.right,
-                bin.answers
+                bin.pairs
             );
         }
         table

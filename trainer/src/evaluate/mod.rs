@@ -39,8 +39,8 @@ pub struct EvaluateArgs {
     /// How many queries the page shows
     #[arg(long, default_value_t = 200)]
     html_queries: usize,
-    /// Find out what scores mean: store in the model's manifest.json how probable it is, by its
-    /// score, that one of the first ten answers is right. Use a set that no figure is reported on
+    /// Find out what scores mean: store in the model's manifest.json how probable it is, by their
+    /// score, that two pictures show the same person. Use a set that no figure is reported on
     #[arg(long, conflicts_with_all = ["rerank", "expand_queries"])]
     calibrate: bool,
     #[command(flatten)]

@@ -79,7 +79,7 @@ fn shown(rank: usize, hit: &Shown) -> Markup {
             (picture(&hit.picture))
             @if let Some(mark) = mark { b { (mark) } }
             @if let Some(probability) = hit.probability {
-                span title="Probability that this answer is right" { (percent(probability)) " %" }
+                span title="Probability that both show the same person" { (percent(probability)) " %" }
             }
             span {
                 (format!("{:.3}", hit.score))

@@ -28,7 +28,7 @@ fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoVi
     let meaning = model.calibration.map(|_| {
         view! {
             <p>
-                "A percentage is the probability that one of the first ten answers with such a score is right, as it was on pictures that the model was calibrated on. Other cameras and larger galleries make it too high."
+                "A percentage says how many of the pairs with such a score showed the same person in the pictures that the model was calibrated on. Other cameras and galleries of another size make it too high or too low."
             </p>
         }
     });

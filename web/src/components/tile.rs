@@ -64,7 +64,7 @@ pub fn Hit(
 ) -> impl IntoView {
     let chance = probability.map(|probability| {
         view! {
-            <span class="number" title="Probability that one of the first answers with this score is right">
+            <span class="number" title="Probability that both show the same person">
                 {format!("{:.0} %", 100.0 * probability)}
             </span>
         }
