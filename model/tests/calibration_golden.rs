@@ -60,6 +60,7 @@ fn a_map_is_reliable_where_it_was_fitted() {
     let overconfident = Calibration {
         slope: 4.0 * map.slope,
         offset: 4.0 * map.offset,
+        ..map
     };
     let worse = overconfident.reliability(&pairs).expect("pairs");
     assert!(worse.brier > found.brier);
@@ -95,4 +96,39 @@ fn what_says_nothing_gives_no_map() {
     assert_eq!(fit(&[(f32::NAN, true), (0.9, false)]), None);
     let map = fit(&[(0.9, true), (0.1, false)]).expect("a map");
     assert!(map.reliability(&[]).is_none());
+}
+
+#[test]
+fn a_map_may_be_stated_for_another_share_of_right_pairs() {
+    let golden = Golden::open("calibration");
+    let pairs = case(&golden, 1);
+    let map = Calibration::fit(&pairs).expect("a map");
+    let share = pairs.iter().map(|tally| tally.right).sum::<u64>() as f64 / 5000.0;
+    assert!((map.prior - share).abs() < 1e-12);
+    // Every wrong pair nine times over: Bayes' rule divides the odds by nine.
+    let more: Vec<Tally> = (pairs.iter())
+        .map(|tally| Tally {
+            wrong: 9 * tally.wrong,
+            ..*tally
+        })
+        .collect();
+    let rarer = map.at_prior(share / (share + 9.0 * (1.0 - share)));
+    for score in [-0.5, 0.2, 0.4, 0.9] {
+        let odds = |map: Calibration| map.probability(score) / (1.0 - map.probability(score));
+        assert!((odds(map) / odds(rarer) - 9.0).abs() < 1e-6);
+    }
+    // Weighted pairs tell the same as counted ones.
+    let counted = rarer.reliability(&more).expect("pairs");
+    let weighted = rarer.reliability_at_prior(&pairs).expect("pairs");
+    assert!((weighted.right - rarer.prior).abs() < 1e-12);
+    assert!((counted.brier - weighted.brier).abs() < 1e-12);
+    assert!((counted.error - weighted.error).abs() < 1e-12);
+    assert_eq!(weighted.pairs, 5000);
+    // At its own prior nothing changes, and back again neither.
+    let (same, plain) = (map.reliability_at_prior(&pairs), map.reliability(&pairs));
+    let (same, plain) = (same.expect("pairs"), plain.expect("pairs"));
+    assert!((same.brier - plain.brier).abs() < 1e-12 && (same.error - plain.error).abs() < 1e-12);
+    let back = rarer.at_prior(map.prior);
+    assert!((back.offset - map.offset).abs() < 1e-12);
+    assert!(rarer.reliability_at_prior(&[tally(0.5, true)]).is_none());
 }

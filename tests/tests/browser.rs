@@ -220,7 +220,7 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
     let served = Served::start()?;
     let manifest = served.trained.path("f16/manifest.json");
     let mut entry: Value = serde_json::from_slice(&fs::read(&manifest)?)?;
-    entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0 });
+    entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0, "prior": 0.01 });
     fs::write(&manifest, serde_json::to_vec(&entry)?)?;
     let site = Site::serve(&[("f16", &served.trained.path("f16"))])?;
     let (query, gallery) = served.drawn()?;

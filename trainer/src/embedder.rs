@@ -57,8 +57,10 @@ const BATCH: usize = 32;
 /// Normalised pixels of a number of images to numbers, both row-major.
 type Forward = dyn Fn(Vec<f32>, usize) -> Result<Vec<f32>>;
 
-/// The patch tokens of a picture.
+/// A picture and its patch tokens.
 pub struct Patches {
+    /// The picture.
+    pub pixels: Pixels,
     /// `[rows * columns, dim]`.
     pub tokens: Vec<f32>,
     /// Numbers of a token.
@@ -183,12 +185,17 @@ impl Embedder {
         Ok(found)
     }
 
-    /// The patch tokens of a picture.
-    pub fn patches(&self, picture: &Pixels) -> Result<Patches> {
+    /// The patch tokens of the picture in a file.
+    ///
+    /// # Errors
+    /// A file that is gone or broken.
+    pub fn patches(&self, path: &Path) -> Result<Patches> {
+        let picture = read_pixels(path)?;
         let mut pixels = vec![0.0; self.preprocess.len()];
-        self.preprocess.apply(picture, &mut pixels);
+        self.preprocess.apply(&picture, &mut pixels);
         let patch = self.vit.patch;
         Ok(Patches {
+            pixels: picture,
             tokens: (self.tokens)(pixels, 1)?,
             dim: self.vit.dim,
             grid: (self.vit.height / patch, self.vit.width / patch),

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use dcac_model::retrieval::{Calibration, cosine_scores, rank};
-use indicatif::ProgressBar;
 use maud::html;
 use serde::Serialize;
 
 use crate::data::{label_of, read_pixels};
 use crate::device::DeviceArgs;
 use crate::embedder::{Broken, BrokenArgs, Embedder, report_broken};
-use crate::page::{self, Matched, Picture, Ranked, Shown, legend};
+use crate::page::{self, Matched, Picture, Ranked, Shown, legend, meaning};
 use crate::{files, model_dir};
 
 /// `trainer rank`.
@@ -21,7 +20,7 @@ pub struct RankArgs {
     /// Folder written by `trainer export`
     #[arg(long)]
     model: PathBuf,
-    /// JPEG or PNG crop to look for; may be given several times
+    /// Crop to look for, or a folder of crops, subfolders too; may be given several times
     #[arg(long, required = true)]
     query: Vec<PathBuf>,
     /// Folder of crops, subfolders too
@@ -77,17 +76,15 @@ pub fn run(args: &RankArgs) -> Result<()> {
     if args.top == Some(0) {
         bail!("--top 0 asks for nothing; give 1 or more");
     }
-    for query in &args.query {
-        read_pixels(query)?;
-    }
+    let asked = queries(&args.query)?;
     let gallery = files::images_below(&args.gallery)?;
     let calibration = model_dir::calibration(&args.model)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let queries = embedder.embed(&args.query, &ProgressBar::hidden())?;
+    let queries = embedder.embed(&asked, &files::progress("queries", asked.len()))?;
     let bar = files::progress("gallery", gallery.len());
     let embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
     let mut rankings = Vec::new();
-    for (query, features) in args.query.iter().zip(queries.chunks_exact(embedder.width)) {
+    for (query, features) in asked.iter().zip(queries.chunks_exact(embedder.width)) {
         let scores = cosine_scores(features, &embedded.features);
         let order = rank(&scores).with_context(|| args.gallery.display().to_string())?;
         let hits = (1..).zip(order).take(args.top.unwrap_or(usize::MAX));
@@ -113,9 +110,15 @@ pub fn run(args: &RankArgs) -> Result<()> {
         }
         print(&ranking.results);
     }
+    if let Some(map) = &calibration {
+        println!(
+            "probabilities are for galleries of which {:.3} % show whom a query shows",
+            100.0 * map.prior
+        );
+    }
     report_broken(&embedded.broken);
     if let Some(path) = &args.html {
-        let page = draw(args, &rankings, calibration.as_ref(), &embedder)?;
+        let page = draw(args, &asked, &rankings, calibration.as_ref(), &embedder)?;
         files::write(path, page.as_bytes())?;
         println!("{}", path.display());
     }
@@ -127,6 +130,21 @@ pub fn run(args: &RankArgs) -> Result<()> {
         println!("{}", path.display());
     }
     Ok(())
+}
+
+/// The crops to look for. A wrong one should not wait for the gallery.
+fn queries(given: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in given {
+        match path.is_dir() {
+            true => all.extend(files::images_below(path)?),
+            false => {
+                read_pixels(path)?;
+                all.push(path.clone());
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn print(hits: &[Hit]) {
@@ -143,27 +161,21 @@ fn print(hits: &[Hit]) {
 /// The page: every query and its first hits.
 fn draw(
     args: &RankArgs,
+    asked: &[PathBuf],
     rankings: &[Ranking],
     calibration: Option<&Calibration>,
     embedder: &Embedder,
 ) -> Result<String> {
     let label = |path: &Path| label_of(&files::name(path));
     let mut queries = Vec::new();
-    for (path, ranking) in args.query.iter().zip(rankings) {
-        let pixels = read_pixels(path)?;
-        let patches = embedder.patches(&pixels)?;
+    for (path, ranking) in asked.iter().zip(rankings) {
+        let patches = embedder.patches(path)?;
         let whom = label(path);
         let mut hits = Vec::new();
         for hit in ranking.results.iter().take(PICTURES) {
             let theirs = label(&hit.path);
             let matched = match hit.rank <= args.patches {
-                true => {
-                    let other = read_pixels(&hit.path)?;
-                    Some(Matched::of(
-                        [&pixels, &other],
-                        [&patches, &embedder.patches(&other)?],
-                    )?)
-                }
+                true => Some(Matched::of(&patches, &embedder.patches(&hit.path)?)?),
                 false => None,
             };
             hits.push(Shown {
@@ -177,6 +189,7 @@ fn draw(
         queries.push(Ranked {
             query: Picture::of(path, whom)?,
             hits,
+            names: true,
         });
     }
     let body = html! {
@@ -185,11 +198,7 @@ fn draw(
             p.note {
                 "The pictures of the folder that are most alike to each query, most alike first. "
                 "Where file names say who is shown, " (legend())
-                @if calibration.is_some() {
-                    " The percentage says how many of the pairs with such a score showed the same "
-                    "person in the set that the model was calibrated on; in others it may be too "
-                    "high or too low."
-                }
+                @if let Some(map) = calibration { (meaning(map)) }
             }
             @for ranked in &queries {
                 article.query {
@@ -200,9 +209,5 @@ fn draw(
         }
     };
     let title = format!("Ranking of {}", files::name(&args.gallery));
-    Ok(page::document(
-        &title,
-        &body,
-        &[include_str!("page/patches.js")],
-    ))
+    Ok(page::document(&title, &body, &[page::PATCHES]))
 }

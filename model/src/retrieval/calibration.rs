@@ -20,6 +20,8 @@ pub struct Calibration {
     pub slope: f64,
     /// Log-odds at a score of 0.
     pub offset: f64,
+    /// Share of pairs of the same person among the pairs that the map is stated for, 0 to 1.
+    pub prior: f64,
 }
 
 /// How far probabilities are to be believed.
@@ -27,7 +29,7 @@ pub struct Calibration {
 pub struct Reliability {
     /// Pairs.
     pub pairs: u64,
-    /// Share of them that show the same person.
+    /// Share of them that show the same person; the map's prior where pairs were weighted.
     pub right: f64,
     /// Mean squared difference of probability and truth.
     pub brier: f64,
@@ -120,6 +122,7 @@ impl Calibration {
         let fitted = Self {
             slope,
             offset: offset - slope * mean,
+            prior: right / (right + wrong),
         };
         (fitted.slope > 0.0 && fitted.offset.is_finite()).then_some(fitted)
     }
@@ -129,38 +132,79 @@ impl Calibration {
         sigmoid(self.slope * f64::from(score) + self.offset)
     }
 
+    /// The same map for another share of right pairs, above 0 and below 1 (Saerens, Latinne,
+    /// Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+    /// 2002): scores of right and of wrong pairs are taken to stay what they are.
+    pub fn at_prior(self, prior: f64) -> Self {
+        Self {
+            offset: self.offset + log_odds(prior) - log_odds(self.prior),
+            prior,
+            ..self
+        }
+    }
+
+    /// [`Calibration::reliability`] on pairs that are weighted until the share of right ones
+    /// is the map's prior.
+    pub fn reliability_at_prior(&self, pairs: &[Tally]) -> Option<Reliability> {
+        let right: u64 = pairs.iter().map(|tally| tally.right).sum();
+        let wrong: u64 = pairs.iter().map(|tally| tally.wrong).sum();
+        let all = (right + wrong) as f64;
+        let weight = |share: f64, count: u64| share * all / count as f64;
+        let weights = [weight(self.prior, right), weight(1.0 - self.prior, wrong)];
+        (right > 0 && wrong > 0)
+            .then(|| self.weighted(pairs, weights))
+            .flatten()
+    }
+
     /// How far the probabilities of some pairs are to be believed. None without pairs.
     pub fn reliability(&self, pairs: &[Tally]) -> Option<Reliability> {
-        // Pairs, their probabilities and the right ones among them, summed.
-        let mut bins = [(0, 0.0, 0); BINS];
+        self.weighted(pairs, [1.0, 1.0])
+    }
+
+    /// `weights` are those of a right and of a wrong pair; they leave the sum of all pairs
+    /// what it is.
+    fn weighted(&self, pairs: &[Tally], weights: [f64; 2]) -> Option<Reliability> {
+        #[derive(Clone, Copy, Default)]
+        struct Sum {
+            pairs: u64,
+            weight: f64,
+            probability: f64,
+            right: f64,
+        }
+        let mut bins = [Sum::default(); BINS];
         let mut squares = 0.0;
         for tally in pairs {
             let probability = self.probability(tally.score);
-            let count = tally.right + tally.wrong;
+            let right = weights[0] * tally.right as f64;
+            let wrong = weights[1] * tally.wrong as f64;
             let bin = &mut bins[((probability * BINS as f64) as usize).min(BINS - 1)];
-            bin.0 += count;
-            bin.1 += count as f64 * probability;
-            bin.2 += tally.right;
-            squares += tally.right as f64 * (1.0 - probability).powi(2);
-            squares += tally.wrong as f64 * probability.powi(2);
+            bin.pairs += tally.right + tally.wrong;
+            bin.weight += right + wrong;
+            bin.probability += (right + wrong) * probability;
+            bin.right += right;
+            squares += right * (1.0 - probability).powi(2) + wrong * probability.powi(2);
         }
-        let count: u64 = bins.iter().map(|bin| bin.0).sum();
-        let right: u64 = bins.iter().map(|bin| bin.2).sum();
-        let misses = bins.iter().map(|bin| (bin.1 - bin.2 as f64).abs());
+        let count = bins.iter().map(|bin| bin.pairs).sum();
+        let all: f64 = bins.iter().map(|bin| bin.weight).sum();
+        let misses = bins.iter().map(|bin| (bin.probability - bin.right).abs());
         (count > 0).then(|| Reliability {
             pairs: count,
-            right: right as f64 / count as f64,
-            brier: squares / count as f64,
-            error: misses.sum::<f64>() / count as f64,
-            bins: (bins.iter().filter(|bin| bin.0 > 0))
-                .map(|&(pairs, probability, right)| Bin {
-                    pairs,
-                    probability: probability / pairs as f64,
-                    right: right as f64 / pairs as f64,
+            right: bins.iter().map(|bin| bin.right).sum::<f64>() / all,
+            brier: squares / all,
+            error: misses.sum::<f64>() / all,
+            bins: (bins.iter().filter(|bin| bin.pairs > 0))
+                .map(|bin| Bin {
+                    pairs: bin.pairs,
+                    probability: bin.probability / bin.weight,
+                    right: bin.right / bin.weight,
                 })
                 .collect(),
         })
     }
+}
+
+fn log_odds(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
 }
 
 fn sigmoid(x: f64) -> f64 {

@@ -68,6 +68,7 @@ impl Evaluation {
         Ok(Ranked {
             query: picture(&self.query.crops[query])?,
             hits: hits.iter().map(shown).collect::<Result<_>>()?,
+            names: false,
         })
     }
 }

@@ -17,6 +17,7 @@ use crate::embedder::{Embedder, report_broken};
 use crate::{files, model_dir};
 
 pub use evaluation::{Evaluation, on};
+use page::PageArgs;
 pub use report::Report;
 pub use settings::Settings;
 
@@ -33,16 +34,16 @@ pub struct EvaluateArgs {
     /// Write the figures to this file too
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Write a page with the hardest queries in pictures too
-    #[arg(long)]
-    html: Option<PathBuf>,
-    /// How many queries the page shows
-    #[arg(long, default_value_t = 200)]
-    html_queries: usize,
+    #[command(flatten)]
+    page: PageArgs,
     /// Find out what scores mean: store in the model's manifest.json how probable it is, by their
     /// score, that two pictures show the same person. Use a set that no figure is reported on
     #[arg(long, conflicts_with_all = ["rerank", "expand_queries"])]
     calibrate: bool,
+    /// Share of pairs of the same person for which probabilities hold, as 0.001 where a
+    /// thousandth of a gallery shows whom a query shows; the set's own unless given
+    #[arg(long, requires = "calibrate", value_parser = calibrate::prior)]
+    prior: Option<f64>,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -66,15 +67,20 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     print!("{}", report.table(&settings.ranks));
     report_broken(&report.broken);
     if args.calibrate {
-        let found = calibrate::calibrate(&args.model, &evaluation, settings.memory)?;
+        let found = calibrate::calibrate(&args.model, &evaluation, args.prior, settings.memory)?;
         print!("\n{}", found.table());
         println!(
             "stored in {}",
             args.model.join(model_dir::MANIFEST).display()
         );
     }
-    if let Some(path) = &args.html {
-        page::write(path, &evaluation, args.html_queries)?;
+    if let Some(path) = &args.page.html {
+        // What re-ranking and averaging make of scores, no map knows.
+        let calibration = match settings.rerank.is_none() && settings.expand_queries.is_none() {
+            true => model_dir::calibration(&args.model)?,
+            false => None,
+        };
+        page::write(path, &args.page, &evaluation, &embedder, calibration)?;
         println!("{}", path.display());
     }
     if let Some(path) = &args.json {

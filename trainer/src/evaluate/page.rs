@@ -1,31 +1,67 @@
 //! `evaluate --html`: the figures, and the queries with what was found for them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use clap::Args;
+use dcac_model::retrieval::{Calibration, Hit};
 use maud::{Markup, html};
 
 use super::Evaluation;
-use crate::page::{self, legend, percent};
+use crate::embedder::Embedder;
+use crate::page::{self, Matched, Ranked, legend, meaning, percent};
 use crate::{files, report};
 
-/// Hits of each query.
-const TOP: usize = 10;
+/// What the page of an evaluation holds.
+#[derive(Args)]
+pub struct PageArgs {
+    /// Write a page with the hardest queries in pictures too
+    #[arg(long)]
+    pub html: Option<PathBuf>,
+    /// How many queries the page shows
+    #[arg(long, requires = "html", default_value_t = 200)]
+    html_queries: usize,
+    /// How many answers of each query the page shows
+    #[arg(long, requires = "html", default_value_t = 10)]
+    top: usize,
+    /// On the page, show for so many first answers which parts match the query's
+    #[arg(long, requires = "html", default_value_t = 0)]
+    patches: usize,
+}
 
-/// Writes the page with the `most` hardest queries: those of the lowest average precision.
+/// Writes the page with the hardest queries: those of the lowest average precision.
 ///
 /// # Errors
 /// Crops that have gone since they were embedded, and a full disk.
-pub fn write(path: &Path, evaluation: &Evaluation, most: usize) -> Result<()> {
+pub fn write(
+    path: &Path,
+    args: &PageArgs,
+    evaluation: &Evaluation,
+    embedder: &Embedder,
+    calibration: Option<Calibration>,
+) -> Result<()> {
     let mut order: Vec<(usize, f64)> = (evaluation.average_precision.iter().enumerate())
         .filter_map(|(query, precision)| Some((query, (*precision)?)))
         .collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let (count, shown) = (order.len(), most.min(order.len()));
+    let (count, shown) = (order.len(), args.html_queries.min(order.len()));
     let bar = files::progress("pictures", shown);
     let mut queries = Vec::with_capacity(shown);
     for &(query, precision) in &order[..shown] {
-        queries.push(article(evaluation, query, precision)?);
+        let ranking = evaluation.ranking(query)?;
+        let mut ranked = evaluation.show(query, &ranking[..args.top.min(ranking.len())])?;
+        for hit in &mut ranked.hits {
+            hit.probability = calibration.map(|map| map.probability(hit.score));
+        }
+        let compared = args.patches.min(ranked.hits.len());
+        if compared > 0 {
+            let asked = embedder.patches(&evaluation.query.crops[query].path)?;
+            for (shown, hit) in ranked.hits.iter_mut().zip(&ranking).take(compared) {
+                let found = embedder.patches(&evaluation.gallery.crops[hit.index].path)?;
+                shown.matched = Some(Matched::of(&asked, &found)?);
+            }
+        }
+        queries.push(article(evaluation, query, precision, &ranking, &ranked));
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -43,6 +79,7 @@ pub fn write(path: &Path, evaluation: &Evaluation, most: usize) -> Result<()> {
                     "The " (shown) " of " (count) " queries with the lowest average precision (AP), the "
                     "hardest first; images of the same identity from the same camera are set aside, as in "
                     "the figures. " (legend())
+                    @if let Some(map) = &calibration { (meaning(map)) }
                 }
                 form.filter {
                     label {
@@ -64,17 +101,21 @@ pub fn write(path: &Path, evaluation: &Evaluation, most: usize) -> Result<()> {
         }
     };
     let title = format!("{}: hardest queries", report.name());
-    let page = page::document(&title, &body, &[include_str!("../page/filter.js")]);
+    let page = page::document(&title, &body, &[page::FILTER, page::PATCHES]);
     files::write(path, page.as_bytes())
 }
 
-fn article(evaluation: &Evaluation, query: usize, precision: f64) -> Result<Markup> {
-    let ranking = evaluation.ranking(query)?;
-    let ranked = evaluation.show(query, &ranking[..TOP.min(ranking.len())])?;
+fn article(
+    evaluation: &Evaluation,
+    query: usize,
+    precision: f64,
+    ranking: &[Hit],
+    ranked: &Ranked,
+) -> Markup {
     let label = evaluation.query.crops[query].label;
     let matches = ranking.iter().filter(|hit| hit.right).count();
     let first = ranking.iter().position(|hit| hit.right).unwrap_or(0);
-    Ok(html! {
+    html! {
         article.query data-first=(if first == 0 { "right" } else { "wrong" })
             data-words=(format!("p{} c{}", label.identity, label.camera))
             data-name=(ranked.query.name.to_lowercase()) {
@@ -88,5 +129,5 @@ fn article(evaluation: &Evaluation, query: usize, precision: f64) -> Result<Mark
             }
             (ranked.draw())
         }
-    })
+    }
 }

@@ -8,7 +8,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use patches::Matched;
 pub use picture::Picture;
-pub use ranking::{Ranked, Shown, legend, percent};
+pub use ranking::{Ranked, Shown, legend, meaning, percent};
+
+/// Script of a page with `.filter`.
+pub const FILTER: &str = include_str!("filter.js");
+/// Script of a page with [`Matched`] pictures.
+pub const PATCHES: &str = include_str!("patches.js");
 
 /// A whole page. `scripts` are run at its end.
 pub fn document(title: &str, body: &Markup, scripts: &[&str]) -> String {

@@ -13,11 +13,10 @@ for (const matched of document.querySelectorAll(".matched")) {
   const draw = (side, values, chosen) => {
     const canvas = canvases[side], context = canvas.getContext("2d");
     const width = canvas.width / columns, height = canvas.height / rows;
-    const low = Math.min(...values), range = Math.max(...values) - low || 1;
     context.clearRect(0, 0, canvas.width, canvas.height);
     values.forEach((value, part) => {
-      // Dark where nothing matches.
-      context.fillStyle = `rgb(0 0 0 / ${0.75 * (1 - (value - low) / range)})`;
+      // Dark where nothing matches, by the same scale for all pictures.
+      context.fillStyle = `rgb(0 0 0 / ${0.85 * (1 - value / 255)})`;
       context.fillRect((part % columns) * width, Math.floor(part / columns) * height, width, height);
     });
     if (chosen === null) return;
@@ -28,7 +27,7 @@ for (const matched of document.querySelectorAll(".matched")) {
   const rest = () => canvases.forEach((_, side) => draw(side, parts.map((i) => best(side, i)), null));
   const choose = (side, part) => {
     const values = parts.map((j) => alike(side, part, j));
-    draw(side, parts.map(() => 0), part);
+    draw(side, parts.map(() => 255), part);
     draw(1 - side, values, values.indexOf(Math.max(...values)));
   };
   const start = () => {

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dcac_model::image::Pixels;
 use dcac_model::retrieval::patch_similarity;
 use maud::{Markup, html};
 
@@ -27,16 +26,15 @@ pub struct Matched {
 
 impl Matched {
     /// Compares the patches of a query and a hit.
-    pub fn of(pixels: [&Pixels; 2], patches: [&Patches; 2]) -> Result<Self> {
-        let [query, hit] = patches;
+    pub fn of(query: &Patches, hit: &Patches) -> Result<Self> {
         let width = (HEIGHT * query.shape.1).div_ceil(query.shape.0);
         let similarity = patch_similarity(&query.tokens, &hit.tokens, query.dim);
         let bytes: Vec<u8> = (similarity.iter())
             .map(|cosine| (255.0 * cosine.clamp(0.0, 1.0)).round() as u8)
             .collect();
-        let source = |pixels| picture::source(pixels, width, HEIGHT);
+        let source = |patches: &Patches| picture::source(&patches.pixels, width, HEIGHT);
         Ok(Self {
-            sources: [source(pixels[0])?, source(pixels[1])?],
+            sources: [source(query)?, source(hit)?],
             width,
             grid: query.grid,
             similarity: STANDARD.encode(bytes),

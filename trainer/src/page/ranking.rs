@@ -1,5 +1,6 @@
 //! A query and what was found for it.
 
+use dcac_model::retrieval::Calibration;
 use maud::{Markup, html};
 
 use super::{Matched, Picture};
@@ -10,6 +11,8 @@ pub struct Ranked {
     pub query: Picture,
     /// The most alike gallery images, most alike first.
     pub hits: Vec<Shown>,
+    /// Whether file names stand under the hits, not only where one points at them.
+    pub names: bool,
 }
 
 /// A gallery image of a ranking.
@@ -40,6 +43,16 @@ pub fn legend() -> Markup {
     }
 }
 
+/// What the percentages of a ranking mean.
+pub fn meaning(map: &Calibration) -> Markup {
+    html! {
+        " The percentage is the probability that both show the same person, where "
+        (format!("{:.3}", 100.0 * map.prior)) " % of all pairs of a query and a gallery image do. It was "
+        "learned from the set that the model was calibrated on; for other cameras it may be too "
+        "high or too low."
+    }
+}
+
 impl Ranked {
     /// The query beside its hits, and below where they match.
     pub fn draw(&self) -> Markup {
@@ -56,7 +69,7 @@ impl Ranked {
                 }
                 ol {
                     @for (rank, hit) in (1..).zip(&self.hits) {
-                        (shown(rank, hit))
+                        (shown(rank, hit, self.names))
                     }
                 }
             }
@@ -67,7 +80,7 @@ impl Ranked {
     }
 }
 
-fn shown(rank: usize, hit: &Shown) -> Markup {
+fn shown(rank: usize, hit: &Shown, names: bool) -> Markup {
     let (class, mark) = match hit.right {
         Some(true) => ("yes", Some("✓ right")),
         Some(false) => ("no", Some("✗ wrong")),
@@ -85,6 +98,7 @@ fn shown(rank: usize, hit: &Shown) -> Markup {
                 (format!("{:.3}", hit.score))
                 @if let Some(label) = hit.picture.label { " · c" (label.camera) }
             }
+            @if names { span.name { (hit.picture.name) } }
         }
     }
 }

@@ -25,10 +25,10 @@ pub fn About(state: State) -> impl IntoView {
 fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoView {
     let facts = model.facts.into_iter();
     let rows = facts.map(|(what, value)| view! { <div><dt>{what}</dt><dd>{value}</dd></div> });
-    let meaning = model.calibration.map(|_| {
+    let meaning = model.calibration.map(|map| {
         view! {
             <p>
-                "A percentage says how many of the pairs with such a score showed the same person in the pictures that the model was calibrated on. Other cameras and galleries of another size make it too high or too low."
+                {format!("A percentage is the probability that both pictures show the same person, where {:.3} % of all pairs of a query and a gallery image do. It was learned from the pictures that the model was calibrated on; for other cameras it may be too high or too low.", 100.0 * map.prior)}
             </p>
         }
     });
