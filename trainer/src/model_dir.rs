@@ -1,45 +1,82 @@
-//! Model folders: `model.safetensors`, `config.json`, `manifest.json`.
+//! Model folders: `model.safetensors` or `model.onnx`, `config.json`, `manifest.json`.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::backend::Backend;
+use clap::ValueEnum;
 use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::retrieval::Calibration;
 use dcac_model::weights::Precision;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value, json};
 
-use crate::files;
+use crate::{files, onnx};
 
 /// The weights' file.
 pub const WEIGHTS: &str = "model.safetensors";
+/// The file for other programs.
+const ONNX: &str = "model.onnx";
 /// The architecture's file.
 const CONFIG: &str = "config.json";
 /// The site's file.
 pub const MANIFEST: &str = "manifest.json";
 
-/// Writes an encoder into a folder that exists. Returns the bytes of its weights.
+/// What an encoder is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Weights by timm's names: what this program, the site and timm read
+    Safetensors,
+    /// The whole computation, for ONNX Runtime and other engines
+    Onnx,
+}
+
+/// Writes an encoder into a folder that exists, with `facts` in its manifest beside those of
+/// the file. Returns the bytes of that.
 pub fn write<B: Backend>(
     folder: &Path,
     encoder: &ReidEncoder<B>,
     config: &EncoderConfig,
+    format: Format,
     precision: Precision,
-    metrics: &Value,
-    provenance: &Value,
-) -> Result<usize> {
-    let weights = encoder.save(precision)?;
-    let digest = files::hex(&Sha256::digest(&weights));
-    let manifest = json!({
-        "files": { WEIGHTS: { "bytes": weights.len(), "sha256": digest } },
-        "dtype": precision,
-        "metrics": metrics,
-        "provenance": provenance,
-    });
-    files::write(&folder.join(WEIGHTS), &weights)?;
+    mut facts: Map<String, Value>,
+) -> Result<u64> {
+    let name = match format {
+        Format::Safetensors => WEIGHTS,
+        Format::Onnx => ONNX,
+    };
+    let path = folder.join(name);
+    match format {
+        Format::Safetensors => files::write(&path, &encoder.save(precision)?)?,
+        Format::Onnx => onnx::write(&path, encoder, config, precision)?,
+    }
+    let bytes = path.metadata();
+    let bytes = bytes
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .len();
+    let promise = json!({ name: { "bytes": bytes, "sha256": files::sha256(&path)? } });
+    facts.insert("files".into(), promise);
+    facts.insert("dtype".into(), json!(precision));
     files::write_json(&folder.join(CONFIG), config)?;
-    files::write_json(&folder.join(MANIFEST), &manifest)?;
-    Ok(weights.len())
+    files::write_json(&folder.join(MANIFEST), &facts)?;
+    Ok(bytes)
+}
+
+/// What a manifest says of figures and origin.
+pub fn facts(metrics: Value, provenance: Value) -> Map<String, Value> {
+    let facts = [("metrics", metrics), ("provenance", provenance)];
+    (facts.into_iter())
+        .map(|(key, value)| (key.to_string(), value))
+        .collect()
+}
+
+/// What the manifest of a model folder says; nothing if there is none.
+pub fn read_facts(folder: &Path) -> Result<Map<String, Value>> {
+    let path = folder.join(MANIFEST);
+    if !path.is_file() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(&files::read(&path)?)
+        .with_context(|| format!("{} is not the manifest of a model", path.display()))
 }
 
 /// Reads `--dtype`.
@@ -75,6 +112,12 @@ pub fn read(folder: &Path) -> Result<(EncoderConfig, Vec<u8>)> {
             path.display(),
             config.version,
             EncoderConfig::VERSION
+        );
+    }
+    if folder.join(ONNX).is_file() && !folder.join(WEIGHTS).is_file() {
+        bail!(
+            "{} holds an encoder for other programs, {ONNX}; name the folder that it was made of, with {WEIGHTS}",
+            folder.display()
         );
     }
     let bytes = files::read(&folder.join(WEIGHTS))?;

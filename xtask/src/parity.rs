@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::steps::Steps;
-use crate::{demo, files, paths, process};
+use crate::{demo, files, paths, process, python};
 
 /// Names the folder of the full-size models to the test.
 const FOLDER: &str = "DCAC_FULL_SIZE";
@@ -34,7 +34,7 @@ pub fn small() -> Result<()> {
 pub fn full_size(python: Option<PathBuf>) -> Result<()> {
     let folder = paths::target().join("parity");
     let golden = paths::root().join("tests/golden");
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
     let python = steps.run(
         "Python with PyTorch",
         "5 min the first time",
@@ -69,6 +69,40 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
         test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
         process::run(test.env(FOLDER, &folder))
     })?;
+    steps.run("load exported models in timm", "20 s", || {
+        let made = folder.join("timm");
+        files::remove(&made)?;
+        for size in ["tiny", "vit-b-16"] {
+            let script = paths::root().join("tests/onnx/model.py");
+            process::run(
+                Command::new(&python)
+                    .arg(script)
+                    .arg(made.join(size))
+                    .arg(size),
+            )?;
+            let mut export = Command::new(paths::trainer());
+            export
+                .args(["export", "--model"])
+                .arg(made.join(size).join("model"));
+            process::run(export.arg("--out").arg(made.join(size).join("exported")))?;
+        }
+        for model in [
+            made.join("tiny/exported"),
+            made.join("vit-b-16/exported"),
+            folder.join("clip"),
+        ] {
+            let (crops, embeddings) =
+                (made.join("tiny/crops"), made.join("embeddings.safetensors"));
+            let mut extract = Command::new(paths::trainer());
+            extract.args(["extract", "--model"]).arg(&model);
+            extract.arg("--images").arg(&crops);
+            process::run(extract.arg("--out").arg(&embeddings))?;
+            let script = golden.join("timm_load.py");
+            let mut load = Command::new(&python);
+            process::run(load.arg(script).args([model, crops, embeddings]))?;
+        }
+        Ok(())
+    })?;
     println!(
         "finished in {}; the models lie in {}",
         steps.elapsed(),
@@ -79,18 +113,8 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
 
 /// A Python with the packages of the golden files, under target/.
 pub fn environment() -> Result<PathBuf> {
-    let venv = paths::target().join("parity/venv");
-    let python = venv.join("bin/python");
-    if !python.exists() {
-        let system = which::which("python3");
-        ensure!(
-            system.is_ok(),
-            "python3 is not on the PATH; install it, or name one by --python"
-        );
-        process::run(Command::new(system?).args(["-m", "venv"]).arg(&venv))?;
-    }
-    let packages = paths::root().join("tests/golden/requirements.txt");
-    let pip = ["-m", "pip", "install", "--quiet", "-r"];
-    process::run(Command::new(&python).args(pip).arg(packages))?;
-    Ok(python)
+    python::environment(
+        "parity",
+        &paths::root().join("tests/golden/requirements.txt"),
+    )
 }
