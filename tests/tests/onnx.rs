@@ -2,10 +2,9 @@
 //! made by `tests/onnx/model.py`, what comes out is compared by `tests/onnx/check.py`; the
 //! Python that runs both is set up under target/ when it is not there yet.
 
-use std::fs;
 use std::process::Command;
 
-use dcac_tests::trainer::{trainer, trainer_ok};
+use dcac_tests::trainer::trainer_ok;
 use tempfile::TempDir;
 use xtask::{paths, python};
 

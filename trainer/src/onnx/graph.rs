@@ -154,3 +154,21 @@ impl Graph {
         (graph, self.initializers)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(precision: Precision) -> Result<Vec<u8>> {
+        let mut graph = Graph::default();
+        graph.scalar("head.weight", 70_000.0, precision);
+        (graph.initializers[0].read)()
+    }
+
+    #[test]
+    fn weights_beyond_f16_are_refused_by_name() {
+        let error = read(Precision::F16).unwrap_err().to_string();
+        assert!(error.contains("`head.weight` holds 70000"), "{error}");
+        assert_eq!(read(Precision::F32).unwrap(), 70_000_f32.to_le_bytes());
+    }
+}

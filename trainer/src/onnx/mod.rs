@@ -8,6 +8,7 @@
 mod encoder;
 mod file;
 mod graph;
+mod layers;
 mod proto;
 
 use std::path::Path;
