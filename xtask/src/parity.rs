@@ -1,6 +1,6 @@
 //! This project against others' implementations: small models, and full-size ones on demand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -29,8 +29,8 @@ pub fn small() -> Result<()> {
 }
 
 /// Makes CLIP ViT-B/16 and Stable Diffusion v1.5 of random weights in PyTorch, imports them
-/// and compares what both compute. `python` has the packages of the golden files; one is set
-/// up unless given.
+/// and compares what both compute; timm computes with what this project wrote. `python` has
+/// the packages of the golden files; one is set up unless given.
 pub fn full_size(python: Option<PathBuf>) -> Result<()> {
     let folder = paths::target().join("parity");
     let golden = paths::root().join("tests/golden");
@@ -69,45 +69,44 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
         test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
         process::run(test.env(FOLDER, &folder))
     })?;
-    steps.run("load exported models in timm", "20 s", || {
-        let made = folder.join("timm");
-        files::remove(&made)?;
-        for size in ["tiny", "vit-b-16"] {
-            let script = paths::root().join("tests/onnx/model.py");
-            process::run(
-                Command::new(&python)
-                    .arg(script)
-                    .arg(made.join(size))
-                    .arg(size),
-            )?;
-            let mut export = Command::new(paths::trainer());
-            export
-                .args(["export", "--model"])
-                .arg(made.join(size).join("model"));
-            process::run(export.arg("--out").arg(made.join(size).join("exported")))?;
-        }
-        for model in [
-            made.join("tiny/exported"),
-            made.join("vit-b-16/exported"),
-            folder.join("clip"),
-        ] {
-            let (crops, embeddings) =
-                (made.join("tiny/crops"), made.join("embeddings.safetensors"));
-            let mut extract = Command::new(paths::trainer());
-            extract.args(["extract", "--model"]).arg(&model);
-            extract.arg("--images").arg(&crops);
-            process::run(extract.arg("--out").arg(&embeddings))?;
-            let script = golden.join("timm_load.py");
-            let mut load = Command::new(&python);
-            process::run(load.arg(script).args([model, crops, embeddings]))?;
-        }
-        Ok(())
+    steps.run("load exported models in timm", "1 min", || {
+        timm(&python, &folder)
     })?;
     println!(
         "finished in {}; the models lie in {}",
         steps.elapsed(),
         folder.display()
     );
+    Ok(())
+}
+
+/// Loads models that `trainer export` and `trainer import` wrote in timm, and compares.
+fn timm(python: &Path, folder: &Path) -> Result<()> {
+    let tests = paths::root().join("tests");
+    let made = folder.join("timm");
+    files::remove(&made)?;
+    let mut models = vec![folder.join("clip")];
+    for size in ["tiny", "vit-b-16"] {
+        let (source, exported) = (made.join(size), made.join(format!("exported-{size}")));
+        let mut random = Command::new(python);
+        random.arg(tests.join("onnx/model.py")).arg(&source);
+        process::run(random.arg(size))?;
+        let mut export = Command::new(paths::trainer());
+        export.args(["export", "--model"]).arg(source.join("model"));
+        process::run(export.arg("--out").arg(&exported))?;
+        models.push(exported);
+    }
+    let crops = made.join("tiny/crops");
+    let embeddings = made.join("embeddings.safetensors");
+    for model in models {
+        let mut extract = Command::new(paths::trainer());
+        extract.args(["extract", "--model"]).arg(&model);
+        extract.arg("--images").arg(&crops);
+        process::run(extract.arg("--out").arg(&embeddings))?;
+        let mut load = Command::new(python);
+        load.arg(tests.join("golden/timm_load.py"));
+        process::run(load.args([&model, &crops, &embeddings]))?;
+    }
     Ok(())
 }
 
