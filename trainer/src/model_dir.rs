@@ -126,33 +126,21 @@ pub fn read(folder: &Path) -> Result<(EncoderConfig, Vec<u8>)> {
 
 /// Adds an entry to the manifest of a model folder, or replaces it; nothing else changes.
 pub fn add_to_manifest(folder: &Path, key: &str, value: &impl serde::Serialize) -> Result<()> {
-    let mut manifest = manifest(folder)?;
-    manifest[key] = serde_json::to_value(value)?;
-    files::write_json(&folder.join(MANIFEST), &manifest)
+    let mut facts = read_facts(folder)?;
+    facts.insert(key.to_string(), serde_json::to_value(value)?);
+    files::write_json(&folder.join(MANIFEST), &facts)
 }
 
 /// What scores of a model mean, where that was found out.
 pub fn calibration(folder: &Path) -> Result<Option<Calibration>> {
-    match manifest(folder)?.get("calibration") {
+    match read_facts(folder)?.remove("calibration") {
         None => Ok(None),
-        Some(entry) => serde_json::from_value(entry.clone())
-            .map(Some)
-            .with_context(|| {
-                let path = folder.join(MANIFEST);
-                format!(
-                    "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
-                    path.display()
-                )
-            }),
-    }
-}
-
-fn manifest(folder: &Path) -> Result<Value> {
-    let path = folder.join(MANIFEST);
-    let wrong = || format!("{} is not the manifest of a model", path.display());
-    let manifest: Value = serde_json::from_slice(&files::read(&path)?).with_context(wrong)?;
-    match manifest.is_object() {
-        true => Ok(manifest),
-        false => bail!(wrong()),
+        Some(entry) => serde_json::from_value(entry).map(Some).with_context(|| {
+            let path = folder.join(MANIFEST);
+            format!(
+                "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
+                path.display()
+            )
+        }),
     }
 }
