@@ -38,7 +38,7 @@ pub fn write<B: Backend>(
     config: &EncoderConfig,
     format: Format,
     precision: Precision,
-    mut facts: Map<String, Value>,
+    facts: Map<String, Value>,
 ) -> Result<u64> {
     let name = match format {
         Format::Safetensors => WEIGHTS,
@@ -54,10 +54,15 @@ pub fn write<B: Backend>(
         .with_context(|| format!("cannot read {}", path.display()))?
         .len();
     let promise = json!({ name: { "bytes": bytes, "sha256": files::sha256(&path)? } });
-    facts.insert("files".into(), promise);
-    facts.insert("dtype".into(), json!(precision));
+    let mut manifest = Map::new();
+    manifest.insert("files".into(), promise);
+    manifest.insert("dtype".into(), json!(precision));
+    // A converted model's facts include those of the file that it was.
+    for (key, value) in facts {
+        manifest.entry(key).or_insert(value);
+    }
     files::write_json(&folder.join(CONFIG), config)?;
-    files::write_json(&folder.join(MANIFEST), &facts)?;
+    files::write_json(&folder.join(MANIFEST), &manifest)?;
     Ok(bytes)
 }
 
