@@ -153,6 +153,60 @@ fn unknown_names() {
 }
 
 #[test]
+fn a_model_folder_in_other_formats() {
+    let at = prepare();
+    let export = |line: &str| {
+        let output = trainer(&at.path(""), line.split(' ')).expect("a trainer");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {said}");
+    };
+    let read = |name: &str| fs::read(at.path(name)).expect(name);
+    export("export --model f32 --out half --dtype f16");
+    for file in ["model.safetensors", "config.json", "manifest.json"] {
+        assert_eq!(
+            read(&format!("half/{file}")),
+            read(&format!("f16/{file}")),
+            "{file}"
+        );
+    }
+    // The same file from a run and from its model folder.
+    export("export --run run --out onnx --format onnx --dtype f16");
+    export("export --model f32 --out converted --format onnx --dtype f16");
+    let (onnx, converted) = (read("onnx/model.onnx"), read("converted/model.onnx"));
+    assert_eq!(onnx, converted);
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&read("converted/manifest.json")).expect("a manifest");
+    assert_eq!(manifest["files"]["model.onnx"]["bytes"], onnx.len());
+    assert!(manifest["files"].get("model.safetensors").is_none());
+    assert_eq!(manifest["dtype"], "f16");
+    assert_eq!(manifest["provenance"]["method"], "DCAC");
+    assert_eq!(read("converted/config.json"), read("f32/config.json"));
+    for (options, expected) in [
+        ("--run run --out onnx --format onnx", ["onnx", "not empty"]),
+        ("--run run --model f32 --out o60", ["--run", "--model"]),
+        ("--out o60 --format onnx", ["--run", "--model"]),
+        (
+            "--model f32 --checkpoint last --out o60",
+            ["--model", "--checkpoint"],
+        ),
+        (
+            "--model gone --out o60 --format onnx",
+            ["gone", "trainer export"],
+        ),
+        (
+            "--model run --out o60 --format onnx",
+            ["run is a run", "trainer export"],
+        ),
+        (
+            "--model onnx --out o60",
+            ["holds an encoder for other programs", "model.onnx"],
+        ),
+    ] {
+        fails(&at, &format!("export {options}"), "o60", &expected);
+    }
+}
+
+#[test]
 fn models_that_do_not_fit_their_configuration() {
     let at = prepare();
     let weights = fs::read(at.path("f16/model.safetensors")).expect("weights");
@@ -167,6 +221,8 @@ fn models_that_do_not_fit_their_configuration() {
         fs::write(at.path(name).join("model.safetensors"), weights).expect("weights");
         fs::write(at.path(name).join("config.json"), config).expect("a configuration");
         let line = format!("evaluate --model {name} --data market1501=data --json o40");
+        fails(&at, &line, "o40", &[&format!("{name}/model.safetensors")]);
+        let line = format!("export --model {name} --format onnx --out o40");
         fails(&at, &line, "o40", &[&format!("{name}/model.safetensors")]);
     }
     let run = "evaluate --model run --data market1501=data --json o41";

@@ -46,7 +46,7 @@ enum Command {
     Rank(rank::RankArgs),
     /// Write the embeddings of a folder of crops to a safetensors file
     Extract(extract::ExtractArgs),
-    /// Write a trained encoder as a model folder
+    /// Write a trained encoder as a model folder: its weights, or an ONNX file
     Export(export::ExportArgs),
     /// Turn CLIP, Stable Diffusion or an official DCAC checkpoint into this program's files
     Import(import::ImportArgs),

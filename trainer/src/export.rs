@@ -1,41 +1,80 @@
-//! A trained encoder as a model folder.
+//! A trained encoder as a model folder, or a model folder in another format.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use burn::backend::Flex;
 use clap::Args;
+use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::weights::Precision;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::files::{self, NewFolder};
-use crate::model_dir;
+use crate::model_dir::{self, Format};
 use crate::train::{Checkpoint, Which, evaluation_at};
 
 /// `trainer export`.
 #[derive(Args)]
 pub struct ExportArgs {
-    /// Folder written by `trainer train`
-    #[arg(long)]
-    run: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Folder to create
     #[arg(long)]
     out: PathBuf,
     /// last, best (of those evaluated while training) or step-N
-    #[arg(long, default_value = "last")]
+    #[arg(long, default_value = "last", conflicts_with = "model")]
     checkpoint: Which,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    format: Format,
     /// f16 or f32
     #[arg(long, default_value = "f32", value_parser = model_dir::precision)]
     dtype: Precision,
 }
 
-/// Writes the encoder of a run as a model folder.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// Folder written by `trainer train`
+    #[arg(long)]
+    run: Option<PathBuf>,
+    /// Folder written by `trainer export` or `trainer import`
+    #[arg(long)]
+    model: Option<PathBuf>,
+}
+
+/// An encoder, and what its manifest says beside its file.
+struct Found {
+    config: EncoderConfig,
+    encoder: ReidEncoder<Flex>,
+    facts: Map<String, Value>,
+}
+
+/// Writes the encoder of a run or of a model folder as a model folder.
 pub fn run(args: &ExportArgs) -> Result<()> {
-    let (run, out) = (&args.run, &args.out);
+    let out = &args.out;
     files::require_new(out)?;
-    let (state, config, model) =
-        Checkpoint::read::<Flex>(run, &args.checkpoint, &Default::default())?;
-    let metrics = evaluation_at(run, state.step)?;
+    let found = match (&args.source.run, &args.source.model) {
+        (Some(run), _) => of_run(run, &args.checkpoint)?,
+        (_, Some(model)) => of_model(model)?,
+        (None, None) => bail!("name a run or a model"),
+    };
+    let folder = NewFolder::create(out)?;
+    let bytes = model_dir::write(
+        folder.draft(),
+        &found.encoder,
+        &found.config,
+        args.format,
+        args.dtype,
+        found.facts,
+    )?;
+    folder.publish()?;
+    println!("{bytes} bytes of weights\n{}", out.display());
+    Ok(())
+}
+
+fn of_run(run: &Path, checkpoint: &Which) -> Result<Found> {
+    let (state, config, model) = Checkpoint::read::<Flex>(run, checkpoint, &Default::default())?;
     let provenance = json!({
         "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
         "method": if config.model.diffusion.is_some() { "DCAC" } else { "baseline" },
@@ -46,16 +85,21 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         "images": state.images,
         "sources": state.sources,
     });
-    let folder = NewFolder::create(out)?;
-    let bytes = model_dir::write(
-        folder.draft(),
-        &model.encoder,
-        &config.model.encoder,
-        args.dtype,
-        &metrics,
-        &provenance,
-    )?;
-    folder.publish()?;
-    println!("{bytes} bytes of weights\n{}", out.display());
-    Ok(())
+    Ok(Found {
+        config: config.model.encoder,
+        encoder: model.encoder,
+        facts: model_dir::facts(evaluation_at(run, state.step)?, provenance),
+    })
+}
+
+fn of_model(folder: &Path) -> Result<Found> {
+    let (config, bytes) = model_dir::read(folder)?;
+    let path = folder.join(model_dir::WEIGHTS);
+    let encoder = ReidEncoder::load(&config, bytes, &Default::default())
+        .with_context(|| format!("cannot load {}", path.display()))?;
+    Ok(Found {
+        config,
+        encoder,
+        facts: model_dir::read_facts(folder)?,
+    })
 }

@@ -15,6 +15,7 @@ mod gradcam;
 mod import;
 mod info;
 mod model_dir;
+mod onnx;
 mod page;
 mod parallel;
 mod random;

@@ -1,45 +1,87 @@
-//! Model folders: `model.safetensors`, `config.json`, `manifest.json`.
+//! Model folders: `model.safetensors` or `model.onnx`, `config.json`, `manifest.json`.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::backend::Backend;
+use clap::ValueEnum;
 use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::retrieval::Calibration;
 use dcac_model::weights::Precision;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Map, Value, json};
 
-use crate::files;
+use crate::{files, onnx};
 
 /// The weights' file.
 pub const WEIGHTS: &str = "model.safetensors";
+/// The file for other programs.
+const ONNX: &str = "model.onnx";
 /// The architecture's file.
 const CONFIG: &str = "config.json";
 /// The site's file.
 pub const MANIFEST: &str = "manifest.json";
 
-/// Writes an encoder into a folder that exists. Returns the bytes of its weights.
+/// What an encoder is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Weights by timm's names: what this program, the site and timm read
+    Safetensors,
+    /// The whole computation, for ONNX Runtime and other engines
+    Onnx,
+}
+
+/// Writes an encoder into a folder that exists, with `facts` in its manifest beside those of
+/// the file. Returns the bytes of that.
 pub fn write<B: Backend>(
     folder: &Path,
     encoder: &ReidEncoder<B>,
     config: &EncoderConfig,
+    format: Format,
     precision: Precision,
-    metrics: &Value,
-    provenance: &Value,
-) -> Result<usize> {
-    let weights = encoder.save(precision)?;
-    let digest = files::hex(&Sha256::digest(&weights));
-    let manifest = json!({
-        "files": { WEIGHTS: { "bytes": weights.len(), "sha256": digest } },
-        "dtype": precision,
-        "metrics": metrics,
-        "provenance": provenance,
-    });
-    files::write(&folder.join(WEIGHTS), &weights)?;
+    facts: Map<String, Value>,
+) -> Result<u64> {
+    let name = match format {
+        Format::Safetensors => WEIGHTS,
+        Format::Onnx => ONNX,
+    };
+    let path = folder.join(name);
+    match format {
+        Format::Safetensors => files::write(&path, &encoder.save(precision)?)?,
+        Format::Onnx => onnx::write(&path, encoder, config, precision)?,
+    }
+    let bytes = path.metadata();
+    let bytes = bytes
+        .with_context(|| format!("cannot read {}", path.display()))?
+        .len();
+    let promise = json!({ name: { "bytes": bytes, "sha256": files::sha256(&path)? } });
+    let mut manifest = Map::new();
+    manifest.insert("files".into(), promise);
+    manifest.insert("dtype".into(), json!(precision));
+    // A converted model's facts include those of the file that it was.
+    for (key, value) in facts {
+        manifest.entry(key).or_insert(value);
+    }
     files::write_json(&folder.join(CONFIG), config)?;
     files::write_json(&folder.join(MANIFEST), &manifest)?;
-    Ok(weights.len())
+    Ok(bytes)
+}
+
+/// What a manifest says of figures and origin.
+pub fn facts(metrics: Value, provenance: Value) -> Map<String, Value> {
+    let facts = [("metrics", metrics), ("provenance", provenance)];
+    (facts.into_iter())
+        .map(|(key, value)| (key.to_string(), value))
+        .collect()
+}
+
+/// What the manifest of a model folder says; nothing if there is none.
+pub fn read_facts(folder: &Path) -> Result<Map<String, Value>> {
+    let path = folder.join(MANIFEST);
+    if !path.is_file() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(&files::read(&path)?)
+        .with_context(|| format!("{} is not the manifest of a model", path.display()))
 }
 
 /// Reads `--dtype`.
@@ -77,39 +119,33 @@ pub fn read(folder: &Path) -> Result<(EncoderConfig, Vec<u8>)> {
             EncoderConfig::VERSION
         );
     }
+    if folder.join(ONNX).is_file() && !folder.join(WEIGHTS).is_file() {
+        bail!(
+            "{} holds an encoder for other programs, {ONNX}; name the folder that it was made of, with {WEIGHTS}",
+            folder.display()
+        );
+    }
     let bytes = files::read(&folder.join(WEIGHTS))?;
     Ok((config, bytes))
 }
 
 /// Adds an entry to the manifest of a model folder, or replaces it; nothing else changes.
 pub fn add_to_manifest(folder: &Path, key: &str, value: &impl serde::Serialize) -> Result<()> {
-    let mut manifest = manifest(folder)?;
-    manifest[key] = serde_json::to_value(value)?;
-    files::write_json(&folder.join(MANIFEST), &manifest)
+    let mut facts = read_facts(folder)?;
+    facts.insert(key.to_string(), serde_json::to_value(value)?);
+    files::write_json(&folder.join(MANIFEST), &facts)
 }
 
 /// What scores of a model mean, where that was found out.
 pub fn calibration(folder: &Path) -> Result<Option<Calibration>> {
-    match manifest(folder)?.get("calibration") {
+    match read_facts(folder)?.remove("calibration") {
         None => Ok(None),
-        Some(entry) => serde_json::from_value(entry.clone())
-            .map(Some)
-            .with_context(|| {
-                let path = folder.join(MANIFEST);
-                format!(
-                    "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
-                    path.display()
-                )
-            }),
-    }
-}
-
-fn manifest(folder: &Path) -> Result<Value> {
-    let path = folder.join(MANIFEST);
-    let wrong = || format!("{} is not the manifest of a model", path.display());
-    let manifest: Value = serde_json::from_slice(&files::read(&path)?).with_context(wrong)?;
-    match manifest.is_object() {
-        true => Ok(manifest),
-        false => bail!(wrong()),
+        Some(entry) => serde_json::from_value(entry).map(Some).with_context(|| {
+            let path = folder.join(MANIFEST);
+            format!(
+                "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
+                path.display()
+            )
+        }),
     }
 }

@@ -9,6 +9,7 @@ pub mod page;
 pub mod parity;
 pub mod paths;
 pub mod process;
+pub mod python;
 pub mod server;
 pub mod site;
 pub mod steps;

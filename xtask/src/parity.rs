@@ -1,12 +1,12 @@
 //! This project against others' implementations: small models, and full-size ones on demand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::steps::Steps;
-use crate::{demo, files, paths, process};
+use crate::{demo, files, paths, process, python};
 
 /// Names the folder of the full-size models to the test.
 const FOLDER: &str = "DCAC_FULL_SIZE";
@@ -29,12 +29,12 @@ pub fn small() -> Result<()> {
 }
 
 /// Makes CLIP ViT-B/16 and Stable Diffusion v1.5 of random weights in PyTorch, imports them
-/// and compares what both compute. `python` has the packages of the golden files; one is set
-/// up unless given.
+/// and compares what both compute; timm computes with what this project wrote. `python` has
+/// the packages of the golden files; one is set up unless given.
 pub fn full_size(python: Option<PathBuf>) -> Result<()> {
     let folder = paths::target().join("parity");
     let golden = paths::root().join("tests/golden");
-    let mut steps = Steps::new(5);
+    let mut steps = Steps::new(6);
     let python = steps.run(
         "Python with PyTorch",
         "5 min the first time",
@@ -69,6 +69,9 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
         test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
         process::run(test.env(FOLDER, &folder))
     })?;
+    steps.run("load exported models in timm", "1 min", || {
+        timm(&python, &folder)
+    })?;
     println!(
         "finished in {}; the models lie in {}",
         steps.elapsed(),
@@ -77,20 +80,40 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// Loads models that `trainer export` and `trainer import` wrote in timm, and compares.
+fn timm(python: &Path, folder: &Path) -> Result<()> {
+    let tests = paths::root().join("tests");
+    let made = folder.join("timm");
+    files::remove(&made)?;
+    let mut models = vec![folder.join("clip")];
+    for size in ["tiny", "vit-b-16"] {
+        let (source, exported) = (made.join(size), made.join(format!("exported-{size}")));
+        let mut random = Command::new(python);
+        random.arg(tests.join("onnx/model.py")).arg(&source);
+        process::run(random.arg(size))?;
+        let mut export = Command::new(paths::trainer());
+        export.args(["export", "--model"]).arg(source.join("model"));
+        process::run(export.arg("--out").arg(&exported))?;
+        models.push(exported);
+    }
+    let crops = made.join("tiny/crops");
+    let embeddings = made.join("embeddings.safetensors");
+    for model in models {
+        let mut extract = Command::new(paths::trainer());
+        extract.args(["extract", "--model"]).arg(&model);
+        extract.arg("--images").arg(&crops);
+        process::run(extract.arg("--out").arg(&embeddings))?;
+        let mut load = Command::new(python);
+        load.arg(tests.join("golden/timm_load.py"));
+        process::run(load.args([&model, &crops, &embeddings]))?;
+    }
+    Ok(())
+}
+
 /// A Python with the packages of the golden files, under target/.
 pub fn environment() -> Result<PathBuf> {
-    let venv = paths::target().join("parity/venv");
-    let python = venv.join("bin/python");
-    if !python.exists() {
-        let system = which::which("python3");
-        ensure!(
-            system.is_ok(),
-            "python3 is not on the PATH; install it, or name one by --python"
-        );
-        process::run(Command::new(system?).args(["-m", "venv"]).arg(&venv))?;
-    }
-    let packages = paths::root().join("tests/golden/requirements.txt");
-    let pip = ["-m", "pip", "install", "--quiet", "-r"];
-    process::run(Command::new(&python).args(pip).arg(packages))?;
-    Ok(python)
+    python::environment(
+        "parity",
+        &paths::root().join("tests/golden/requirements.txt"),
+    )
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::process::{self, KeptError};
 use crate::steps::Elapsed;
 use crate::toolchain::{self, Source, Toolchain};
-use crate::{browser, demo, paths, site};
+use crate::{browser, demo, paths, python, site};
 
 /// All of the workspace, always: a smaller selection would give the dependencies other
 /// features, and compile them once more.
@@ -48,6 +48,7 @@ pub fn run(source: Source) -> Result<()> {
         let found = plain(toolchain::ensure(source))?;
         toolchain = Some(found);
         plain(browser::ensure())?;
+        plain(python::for_onnx())?;
         Ok(Vec::new())
     });
     step("clippy", &mut || {

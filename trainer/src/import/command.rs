@@ -16,7 +16,7 @@ use super::load::{fill, plan, wanted};
 use super::plan::Planned;
 use crate::config::RunConfig;
 use crate::files::{self, NewFolder};
-use crate::model_dir;
+use crate::model_dir::{self, Format};
 use crate::tensors::write_safetensors;
 
 /// `trainer import`.
@@ -99,14 +99,13 @@ pub fn run(args: &ImportArgs) -> Result<()> {
             "method": match args.kind { Kind::Dcac => "DCAC", _ => "CLIP, not trained for re-ID" },
             "imported_from": files::name(&args.from),
         });
-        let metrics = json!([]);
         model_dir::write(
             folder.draft(),
             &encoder,
             config,
+            Format::Safetensors,
             args.dtype,
-            &metrics,
-            &provenance,
+            model_dir::facts(json!([]), provenance),
         )?;
         if !rest.is_empty() {
             write(

@@ -43,18 +43,23 @@ pub fn write_safetensors(
     for tensor in tensors {
         let read = (tensor.read)();
         let numbers = read.map_err(|error| anyhow!("`{}`: {error}", tensor.name))?;
-        let bytes: Vec<u8> = match precision {
-            Precision::F16 => (numbers.iter())
-                .flat_map(|&value| f16::from_f32(value).to_le_bytes())
-                .collect(),
-            Precision::F32 => (numbers.iter())
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-        };
+        let bytes = little_endian(&numbers, precision);
         file.write_all(&bytes).with_context(failed)?;
         written();
     }
     let file = (file.into_inner()).map_err(|error| error.into_error());
     // What a rename will make the only copy must have reached the disk.
     (file.and_then(|file| file.sync_all())).with_context(failed)
+}
+
+/// Numbers as they are stored.
+pub fn little_endian(numbers: &[f32], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F16 => (numbers.iter())
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+            .collect(),
+        Precision::F32 => (numbers.iter())
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+    }
 }

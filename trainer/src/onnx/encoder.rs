@@ -1,0 +1,152 @@
+//! What the encoder computes, operation by operation: `dcac_model::clip` and the neck.
+
+use anyhow::Result;
+use burn::tensor::backend::Backend;
+use dcac_model::clip::VitConfig;
+use dcac_model::reid::ReidEncoder;
+use dcac_model::weights::Precision;
+
+use super::graph::Initializer;
+use super::layers::{EPSILON, Layers};
+use super::proto::{Attribute, GraphProto, ValueInfo};
+
+/// The smallest length that an embedding is divided by.
+const SHORTEST: f32 = 1e-12;
+
+// Constants that every block uses.
+const QUERY_SCALE: &str = "query_scale";
+const QUICK_GELU: &str = "quick_gelu";
+const HEADS: &str = "heads_shape";
+const TOKENS: &str = "tokens_shape";
+
+/// The graph of an encoder, and its weights.
+pub fn graph<B: Backend>(
+    encoder: &ReidEncoder<B>,
+    config: &VitConfig,
+    precision: Precision,
+) -> Result<(GraphProto, Vec<Initializer>)> {
+    let mut net = Layers::new(encoder, precision);
+    let head = config.dim / config.heads;
+    let [dim, heads, head, tokens] =
+        [config.dim, config.heads, head, config.tokens()].map(|size| size as i64);
+    (net.graph).scalar(QUERY_SCALE, (head as f32).powf(-0.5), precision);
+    net.graph.scalar(QUICK_GELU, 1.702, precision);
+    // A 0 keeps the length that there is: the batch.
+    net.graph.integers(HEADS, &[0, tokens, heads, head]);
+    net.graph.integers(TOKENS, &[0, tokens, dim]);
+
+    let x = embed_patches(&mut net, config, "images")?;
+    let x = (0..config.depth).try_fold(x, |x, i| block(&mut net, &format!("blocks.{i}"), &x))?;
+    let embedding = project(&mut net, &x)?;
+    neck(&mut net, &embedding)?;
+    Ok(net.finish()?.finish(
+        "encoder",
+        ValueInfo::batch_of("images", &[3, config.height, config.width]),
+        ValueInfo::batch_of("embeddings", &[config.embedding]),
+    ))
+}
+
+/// Images to the tokens that the first block takes.
+fn embed_patches(net: &mut Layers, config: &VitConfig, images: &str) -> Result<String> {
+    let (dim, side) = (config.dim as i64, config.patch as i64);
+    let weight = net.weight("patch_embed.proj.weight", net.precision)?;
+    let x = net.lower(images.to_string());
+    let settings = vec![
+        Attribute::ints("kernel_shape", &[side, side]),
+        Attribute::ints("strides", &[side, side]),
+    ];
+    let x = (net.graph).node("patch_embed/Conv", "Conv", [&x, &weight], settings);
+    let x = net.raise(x);
+    net.graph.integers("patches_shape", &[0, dim, -1]);
+    let x = net.reshape("patch_embed", &x, "patches_shape");
+    let patches = net.transpose("patch_embed", &x, &[0, 2, 1]);
+
+    let axis = |axis| vec![Attribute::int("axis", axis)];
+    let class = net.weight("cls_token", Precision::F32)?;
+    let first = vec![Attribute::int("start", 0), Attribute::int("end", 1)];
+    let batch = net.graph.node("cls_token/batch", "Shape", [images], first);
+    net.graph.integers("token_shape", &[1, dim]);
+    let shape = [batch.as_str(), "token_shape"];
+    let shape = (net.graph).node("cls_token/shape", "Concat", shape, axis(0));
+    let class = net.node("cls_token/Expand", "Expand", [&class, &shape]);
+    let x = (net.graph).node("tokens/Concat", "Concat", [&class, &patches], axis(1));
+
+    let positions = net.weight("pos_embed", Precision::F32)?;
+    let x = net.node("pos_embed/Add", "Add", [&x, &positions]);
+    net.norm("norm_pre", &x)
+}
+
+/// One pre-norm block; the residual stream is f32.
+fn block(net: &mut Layers, name: &str, x: &str) -> Result<String> {
+    let h = net.norm(&format!("{name}.norm1"), x)?;
+    let h = net.lower(h);
+    let h = attention(net, &format!("{name}.attn"), &h)?;
+    let h = net.raise(h);
+    let x = net.node(format!("{name}.attn/residual"), "Add", [x, &h]);
+    let h = net.norm(&format!("{name}.norm2"), &x)?;
+    let h = net.lower(h);
+    let h = mlp(net, &format!("{name}.mlp"), &h)?;
+    let h = net.raise(h);
+    Ok(net.node(format!("{name}.mlp/residual"), "Add", [&x, &h]))
+}
+
+fn attention(net: &mut Layers, name: &str, x: &str) -> Result<String> {
+    let inner = |word: &str| format!("{name}/{word}");
+    let qkv = net.linear(&format!("{name}.qkv"), x)?;
+    let [q, k, v] = (net.graph).split(&inner("Split"), &qkv, ["q", "k", "v"]);
+    let mut by_head = |word: &str, x: &str, axes: &[i64]| {
+        let x = net.reshape(&inner(word), x, HEADS);
+        net.transpose(&inner(word), &x, axes)
+    };
+    let q = by_head("q", &q, &[0, 2, 1, 3]);
+    let k = by_head("k", &k, &[0, 2, 3, 1]);
+    let v = by_head("v", &v, &[0, 2, 1, 3]);
+    let q = net.node(inner("q/Mul"), "Mul", [&q, QUERY_SCALE]);
+    let scores = net.node(inner("scores/MatMul"), "MatMul", [&q, &k]);
+    let scores = net.raise(scores);
+    let axis = vec![Attribute::int("axis", -1)];
+    let weights = (net.graph).node(inner("Softmax"), "Softmax", [&scores], axis);
+    let weights = net.lower(weights);
+    let mixed = net.node(inner("mixed/MatMul"), "MatMul", [&weights, &v]);
+    let mixed = net.transpose(&inner("mixed"), &mixed, &[0, 2, 1, 3]);
+    let mixed = net.reshape(&inner("mixed"), &mixed, TOKENS);
+    net.linear(&format!("{name}.proj"), &mixed)
+}
+
+fn mlp(net: &mut Layers, name: &str, x: &str) -> Result<String> {
+    let x = net.linear(&format!("{name}.fc1"), x)?;
+    // QuickGELU: x sigmoid(1.702 x).
+    let gate = net.node(format!("{name}.act/scale"), "Mul", [&x, QUICK_GELU]);
+    let gate = net.node(format!("{name}.act/Sigmoid"), "Sigmoid", [&gate]);
+    let x = net.node(format!("{name}.act/Mul"), "Mul", [&x, &gate]);
+    net.linear(&format!("{name}.fc2"), &x)
+}
+
+/// What the neck takes, in f32: the class token, projected.
+fn project(net: &mut Layers, x: &str) -> Result<String> {
+    net.graph.integer("class_index", 0);
+    let axis = vec![Attribute::int("axis", 1)];
+    let class = (net.graph).node("class/Gather", "Gather", [x, "class_index"], axis);
+    // The last norm looks at tokens one by one, and only this one goes on.
+    let class = net.norm("norm", &class)?;
+    let class = net.lower(class);
+    let embedding = net.projection("head", &class)?;
+    Ok(net.raise(embedding))
+}
+
+/// Batch normalisation with running statistics, then length 1.
+fn neck(net: &mut Layers, x: &str) -> Result<()> {
+    let mut weight = |name: &str| net.weight(&format!("neck.{name}"), Precision::F32);
+    let (scale, shift) = (weight("weight")?, weight("bias")?);
+    let (mean, variance) = (weight("running_mean")?, weight("running_var")?);
+    let inputs = [x, &scale, &shift, &mean, &variance];
+    let epsilon = vec![Attribute::float("epsilon", EPSILON)];
+    let op = "BatchNormalization";
+    let x = net.graph.node(format!("neck/{op}"), op, inputs, epsilon);
+    let axes = vec![Attribute::ints("axes", &[1])];
+    let length = net.graph.node("length/ReduceL2", "ReduceL2", [&x], axes);
+    net.graph.scalar("shortest", SHORTEST, Precision::F32);
+    let length = net.node("length/Max", "Max", [&length, "shortest"]);
+    net.node("embeddings", "Div", [&x, &length]);
+    Ok(())
+}
