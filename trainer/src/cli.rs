@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, doctor, evaluate, export, extract, gradcam, import, info, parallel, rank, report,
+    bench, doctor, evaluate, export, extract, gradcam, import, index, info, parallel, rank, report,
     reproduce, synth, train,
 };
 
@@ -46,6 +46,10 @@ enum Command {
     Rank(rank::RankArgs),
     /// Write the embeddings of a folder of crops to a safetensors file
     Extract(extract::ExtractArgs),
+    /// Build or update an index of embeddings, for galleries of millions
+    Index(index::IndexArgs),
+    /// Look for crops in an index
+    Search(index::SearchArgs),
     /// Write a trained encoder as a model folder
     Export(export::ExportArgs),
     /// Turn CLIP, Stable Diffusion or an official DCAC checkpoint into this program's files
@@ -71,6 +75,8 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Rank(args) => rank::run(&args),
             Command::Extract(args) => extract::run(&args),
+            Command::Index(args) => index::build(&args),
+            Command::Search(args) => index::search(&args),
             Command::Export(args) => export::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Report(args) => report::run(&args),
