@@ -39,6 +39,7 @@ pub struct Builder {
     /// Rows from here on were added by this builder.
     first_new: Place,
     segment_rows: usize,
+    /// What became of the rows that were given.
     pub counts: Counts,
     _lock: File,
 }

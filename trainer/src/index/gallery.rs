@@ -118,3 +118,28 @@ impl Gallery {
         Ok(found.collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Builder;
+
+    #[test]
+    fn queries_that_cannot_be_compared_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut builder = Builder::open(folder.path(), Some(2), None, 8).expect("an index");
+        let paths = ["right", "up"].map(str::to_string);
+        builder.add(&paths, &[2.0, 0.0, 0.0, 1.0]).expect("rows");
+        builder.save().expect("a save");
+        let gallery = Gallery::open(folder.path(), true).expect("a gallery");
+        for how in [Search::Graph(8), Search::Exact] {
+            let found = gallery.search(&[0.6, 0.8], 5, how).expect("rows");
+            let paths: Vec<&str> = found.iter().map(|found| found.path.as_str()).collect();
+            assert_eq!(paths, ["up", "right"]);
+            assert!((found[0].score - 0.8).abs() < 1e-3);
+            for query in [&[f32::NAN, 1.0][..], &[f32::INFINITY, 1.0], &[1.0]] {
+                assert!(gallery.search(query, 5, how).is_err(), "{query:?}");
+            }
+        }
+    }
+}

@@ -19,6 +19,7 @@ pub struct Manifest {
     pub model: Option<String>,
     /// Saves so far; file names carry it, so none is used twice.
     pub saves: u64,
+    /// In the order of their insertion; only the last may grow.
     pub segments: Vec<Segment>,
 }
 
@@ -38,7 +39,9 @@ pub struct Segment {
 /// A file of the index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
+    /// Its name within the folder.
     pub file: String,
+    /// Its length.
     pub bytes: u64,
     /// CRC-32 (IEEE) of the whole file.
     pub crc32: u32,
