@@ -5,7 +5,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::folder::{self, GRAPH, LIST};
 use super::graph::Graph;
@@ -77,7 +77,7 @@ impl Builder {
         fits(&manifest, folder, width, model)?;
         let (mut lists, mut places) = (Vec::new(), HashMap::new());
         for (number, segment) in manifest.segments.iter().enumerate() {
-            let rows = read_list(folder, segment)?;
+            let rows = folder::read_list(folder, segment)?;
             folder::check(folder, &segment.graph, false)?;
             for row in 0..rows.len() {
                 if rows.removed().binary_search(&(row as u64)).is_err() {
@@ -266,21 +266,6 @@ impl Builder {
         }
         folder::sweep(&self.folder, &self.manifest)
     }
-}
-
-/// Reads the list of a segment and checks it.
-pub fn read_list(folder: &Path, segment: &Segment) -> Result<Rows> {
-    folder::check(folder, &segment.list, true)?;
-    let path = folder.join(&segment.list.file);
-    let rows = Rows::from_bytes(&files::read(&path)?)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    if (rows.len(), rows.removed().len()) != (segment.rows, segment.removed) {
-        bail!(
-            "{} is not the list of its segment; build the index anew",
-            path.display()
-        );
-    }
-    Ok(rows)
 }
 
 /// Refuses embeddings that cannot be compared with those of an index.

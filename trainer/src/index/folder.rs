@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::manifest::{MANIFEST, Manifest, Part};
+use super::manifest::{MANIFEST, Manifest, Part, Segment};
+use super::rows::Rows;
+use crate::files;
 
 /// Endings of the files of a segment.
 pub const GRAPH: &str = "usearch";
@@ -61,6 +63,24 @@ pub fn check(folder: &Path, part: &Part, read: bool) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Reads the list of a segment and checks it.
+///
+/// # Errors
+/// A missing or damaged file, another segment's list.
+pub fn read_list(folder: &Path, segment: &Segment) -> Result<Rows> {
+    check(folder, &segment.list, true)?;
+    let path = folder.join(&segment.list.file);
+    let rows = Rows::from_bytes(&files::read(&path)?)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    if (rows.len(), rows.removed().len()) != (segment.rows, segment.removed) {
+        bail!(
+            "{} is not the list of its segment; build the index anew",
+            path.display()
+        );
+    }
+    Ok(rows)
 }
 
 /// Length and CRC-32 of a file.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::builder::read_list;
 use super::folder;
 use super::graph::Graph;
 use super::manifest::Manifest;
@@ -46,7 +45,7 @@ impl Gallery {
         let mut segments = Vec::new();
         for segment in &manifest.segments {
             folder::check(folder, &segment.graph, verify)?;
-            let rows = read_list(folder, segment)?;
+            let rows = folder::read_list(folder, segment)?;
             let path = folder.join(&segment.graph.file);
             let graph = Graph::view(&path, manifest.width)?;
             if graph.len() != rows.len() || graph.width() != manifest.width {
