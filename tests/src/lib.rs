@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod data_sets;
+pub mod embeddings;
 pub mod page;
 pub mod place;
 pub mod site;

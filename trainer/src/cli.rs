@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, doctor, evaluate, export, extract, gradcam, import, info, parallel, rank, report,
+    bench, doctor, evaluate, export, extract, gradcam, import, index, info, parallel, rank, report,
     reproduce, synth, train,
 };
 
@@ -40,12 +40,16 @@ enum Command {
     Coordinate(parallel::CoordinateArgs),
     /// Show which parts of pictures speak for a training identity (Grad-CAM)
     Gradcam(gradcam::GradcamArgs),
-    /// Print CMC and mAP of an exported model on a test set
+    /// Measure an exported model on a test set; find out what its scores mean
     Evaluate(evaluate::EvaluateArgs),
-    /// Rank a folder of crops by likeness to one crop
+    /// Rank a folder of crops by likeness to one or several
     Rank(rank::RankArgs),
-    /// Write the embeddings of a folder of crops to a safetensors file
+    /// Write the embeddings of a folder of crops: safetensors, NumPy or Parquet
     Extract(extract::ExtractArgs),
+    /// Build or update an index of embeddings, for galleries of millions
+    Index(index::IndexArgs),
+    /// Look for crops in an index
+    Search(index::SearchArgs),
     /// Write a trained encoder as a model folder: its weights, or an ONNX file
     Export(export::ExportArgs),
     /// Turn CLIP, Stable Diffusion or an official DCAC checkpoint into this program's files
@@ -71,6 +75,8 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Rank(args) => rank::run(&args),
             Command::Extract(args) => extract::run(&args),
+            Command::Index(args) => index::build(&args),
+            Command::Search(args) => index::search(&args),
             Command::Export(args) => export::run(&args),
             Command::Import(args) => import::run(&args),
             Command::Report(args) => report::run(&args),

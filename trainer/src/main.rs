@@ -13,6 +13,7 @@ mod extract;
 mod files;
 mod gradcam;
 mod import;
+mod index;
 mod info;
 mod model_dir;
 mod onnx;

@@ -1,6 +1,7 @@
 //! `trainer bench`: how fast parts of the program are, by themselves.
 
 mod eval;
+mod index;
 mod loader;
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ enum Part {
     Loader(loader::LoaderArgs),
     /// Evaluate and re-rank drawn embeddings
     Eval(eval::EvalArgs),
+    /// Build an index of drawn embeddings; recall and time of queries
+    Index(index::IndexBenchArgs),
 }
 
 /// Measures and prints.
@@ -26,5 +29,6 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.part {
         Part::Loader(args) => loader::run(args),
         Part::Eval(args) => eval::run(args),
+        Part::Index(args) => index::run(args),
     }
 }

@@ -1,0 +1,206 @@
+//! Recall and speed of the index.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use dcac_model::retrieval::cosine_scores;
+use rand::Rng;
+use rayon::prelude::*;
+
+use crate::index::{Builder, EF_SEARCH, Gallery, Search};
+use crate::{files, random};
+
+/// `trainer bench index`.
+#[derive(Args)]
+pub struct IndexBenchArgs {
+    /// Rows to draw
+    #[arg(long, default_value_t = 1_000_000)]
+    vectors: usize,
+    /// Numbers of an embedding
+    #[arg(long, default_value_t = 512)]
+    width: usize,
+    /// Queries to draw
+    #[arg(long, default_value_t = 200)]
+    queries: usize,
+    /// Candidates kept along the graph; may be repeated
+    #[arg(long, default_values_t = [EF_SEARCH])]
+    ef: Vec<usize>,
+    /// Rows of a segment
+    #[arg(long, default_value_t = 1 << 20)]
+    segment_rows: usize,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the index in this new folder
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Hits that recall is counted over.
+const TOP: usize = 10;
+/// Images of an identity.
+const IMAGES: usize = 20;
+const CAMERAS: usize = 12;
+/// Rows drawn at a time.
+const BLOCK: usize = 8192;
+
+/// Draws embeddings as re-identification has them, builds an index, and measures it.
+pub fn run(args: &IndexBenchArgs) -> Result<()> {
+    if args.vectors < IMAGES || args.width == 0 || args.queries == 0 || args.segment_rows == 0 {
+        bail!("--vectors must be {IMAGES} or more, the other numbers 1 or more");
+    }
+    let scratch = tempfile::tempdir()?;
+    let folder = match &args.out {
+        Some(out) => {
+            files::require_new(out)?;
+            out.clone()
+        }
+        None => scratch.path().join("index"),
+    };
+    let people = People::new(args);
+    let queries: Vec<Vec<f32>> = (0..args.queries)
+        .map(|query| people.embedding(query * 7919 % people.identities, IMAGES))
+        .collect();
+    let mut nearest = vec![Vec::new(); queries.len()];
+    let mut builder = Builder::open(&folder, Some(args.width), None, args.segment_rows)?;
+    let bar = files::progress("rows", args.vectors);
+    let mut build = Duration::ZERO;
+    for start in (0..args.vectors).step_by(BLOCK) {
+        let rows: Vec<usize> = (start..args.vectors.min(start + BLOCK)).collect();
+        let drawn: Vec<f32> = rows
+            .par_iter()
+            .flat_map_iter(|&row| people.row(row))
+            .collect();
+        let scan = |(query, best): (&Vec<f32>, &mut Vec<(f32, usize)>)| {
+            best.extend(cosine_scores(query, &drawn).into_iter().zip(start..));
+            best.sort_by(|a, b| b.0.total_cmp(&a.0));
+            best.truncate(TOP);
+        };
+        queries.par_iter().zip(&mut nearest).for_each(scan);
+        let names: Vec<String> = rows.iter().map(|&row| name(row)).collect();
+        let began = Instant::now();
+        builder.add(&names, &drawn)?;
+        build += began.elapsed();
+        bar.inc(rows.len() as u64);
+    }
+    let began = Instant::now();
+    builder.save()?;
+    build += began.elapsed();
+    bar.finish_and_clear();
+    let (bytes, segments) = (builder.saved().bytes(), builder.saved().segments.len());
+    drop(builder);
+    println!(
+        "{} rows of {} numbers, {segments} segments, {} threads\nbuild {:.1} s, {:.0} bytes a row",
+        args.vectors,
+        args.width,
+        rayon::current_num_threads(),
+        build.as_secs_f64(),
+        bytes as f64 / args.vectors as f64
+    );
+    let began = Instant::now();
+    let gallery = Gallery::open(&folder, true)?;
+    let checked = began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    drop(Gallery::open(&folder, false)?);
+    let unchecked = began.elapsed().as_secs_f64();
+    println!("open {checked:.2} s with checksums, {unchecked:.2} s without");
+    let searches = args.ef.iter().map(|&ef| Search::Graph(ef));
+    for how in searches.chain([Search::Exact]) {
+        measure(&gallery, &queries, &nearest, how)?;
+    }
+    Ok(())
+}
+
+/// Prints recall against exact f32 scores and the time of a query on one core.
+fn measure(
+    gallery: &Gallery,
+    queries: &[Vec<f32>],
+    nearest: &[Vec<(f32, usize)>],
+    how: Search,
+) -> Result<()> {
+    let (mut times, mut hits) = (Vec::new(), 0);
+    for (query, nearest) in queries.iter().zip(nearest) {
+        let began = Instant::now();
+        let found = gallery.search(query, TOP, how)?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        let is_near = |path: &str| nearest.iter().any(|&(_, row)| path == name(row));
+        hits += found.iter().filter(|found| is_near(&found.path)).count();
+    }
+    times.sort_by(f64::total_cmp);
+    let label = match how {
+        Search::Graph(ef) => format!("ef {ef}"),
+        Search::Exact => "exact".to_string(),
+    };
+    let expected: usize = nearest.iter().map(Vec::len).sum();
+    println!(
+        "{label}: recall@{TOP} {:.4}, a query {:.2} ms (median), {:.2} ms (99th percentile)",
+        hits as f64 / expected as f64,
+        times[times.len() / 2],
+        times[times.len() * 99 / 100]
+    );
+    Ok(())
+}
+
+fn name(row: usize) -> String {
+    format!("drawn/{row:09}.jpg")
+}
+
+/// Identities around whom images scatter. Variances fall along the axes as 1/(1 + j), as
+/// those of learnt embeddings do; cameras shift all of their images alike.
+struct People {
+    seed: u64,
+    identities: usize,
+    deviations: Vec<f32>,
+    cameras: Vec<Vec<f32>>,
+}
+
+impl People {
+    fn new(args: &IndexBenchArgs) -> Self {
+        let falling = (0..args.width).map(|axis| 1.0 / (1.0 + axis as f32));
+        let total: f32 = falling.clone().sum();
+        let mut people = Self {
+            seed: args.seed,
+            identities: args.vectors / IMAGES,
+            deviations: falling.map(|variance| (variance / total).sqrt()).collect(),
+            cameras: Vec::new(),
+        };
+        people.cameras = (0..CAMERAS as u64)
+            .map(|camera| people.draw("camera", camera, 0.4))
+            .collect();
+        people
+    }
+
+    /// A point of the population, scaled.
+    fn draw(&self, what: &str, index: u64, scale: f32) -> Vec<f32> {
+        let mut rng = random::stream(self.seed, what, index);
+        let drawn = random::normals(&mut rng, self.deviations.len());
+        let scaled = drawn.iter().zip(&self.deviations);
+        scaled
+            .map(|(value, deviation)| scale * value * deviation)
+            .collect()
+    }
+
+    /// The rows in an order that mixes identities.
+    fn row(&self, row: usize) -> Vec<f32> {
+        self.embedding(row % self.identities, row / self.identities)
+    }
+
+    /// L2-normalised: identity, camera, and what differs from image to image, of which a
+    /// part is equal along all axes.
+    fn embedding(&self, identity: usize, image: usize) -> Vec<f32> {
+        let number = (identity * (IMAGES + 2) + image) as u64;
+        let mut rng = random::stream(self.seed, "image", number);
+        let camera = &self.cameras[rng.random_range(0..CAMERAS)];
+        let even = 0.3 / (self.deviations.len() as f32).sqrt();
+        let noise = random::normals(&mut rng, self.deviations.len());
+        let mut sum = self.draw("identity", identity as u64, 1.0);
+        for (axis, value) in sum.iter_mut().enumerate() {
+            *value += camera[axis] + 0.8 * (0.7 * self.deviations[axis] + even) * noise[axis];
+        }
+        let norm = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+        sum.iter_mut().for_each(|value| *value /= norm);
+        sum
+    }
+}

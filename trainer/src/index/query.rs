@@ -1,0 +1,117 @@
+//! `trainer search`.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::gallery::{Gallery, Search};
+use super::graph::EF_SEARCH;
+use crate::device::DeviceArgs;
+use crate::embedder::Embedder;
+use crate::{files, model_dir};
+
+/// `trainer search`.
+#[derive(Args)]
+pub struct SearchArgs {
+    /// Folder written by `trainer index`
+    #[arg(long)]
+    index: PathBuf,
+    /// Folder of the model that made the embeddings
+    #[arg(long)]
+    model: PathBuf,
+    /// JPEG or PNG crop to look for; may be repeated
+    #[arg(long, required = true)]
+    query: Vec<PathBuf>,
+    /// How many to print and write
+    #[arg(long, default_value_t = 10)]
+    top: usize,
+    /// Look at every row, which takes longer and misses none
+    #[arg(long)]
+    exact: bool,
+    /// Candidates kept along the graph: more find more and take longer
+    #[arg(long, default_value_t = EF_SEARCH, conflicts_with = "exact")]
+    ef: usize,
+    /// Do not read every file once to compare checksums: for an index that is known to be whole
+    #[arg(long)]
+    unchecked: bool,
+    /// Write the rankings to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What was found for one query.
+#[derive(Serialize)]
+struct Ranking {
+    query: String,
+    results: Vec<Hit>,
+}
+
+#[derive(Serialize)]
+struct Hit {
+    /// 1 is the most alike.
+    rank: usize,
+    /// Path of the row.
+    image: String,
+    /// Cosine similarity, -1 to 1.
+    score: f32,
+}
+
+/// Looks for crops in an index.
+///
+/// # Errors
+/// A damaged index, one of another model, queries that are no pictures.
+pub fn run(args: &SearchArgs) -> Result<()> {
+    if args.top == 0 || args.ef == 0 {
+        bail!("--top and --ef must be 1 or more");
+    }
+    let gallery = Gallery::open(&args.index, !args.unchecked)?;
+    let embedder = Embedder::open(&args.model, args.device.device)?;
+    let weights = args.model.join(model_dir::WEIGHTS);
+    match gallery.model() {
+        Some(own) if own != files::sha256(&weights)? => bail!(
+            "{} is not the model of {}: its embeddings come from weights with SHA-256 {own}",
+            weights.display(),
+            args.index.display()
+        ),
+        Some(_) => (),
+        None => eprintln!(
+            "{} does not say which model it was built with",
+            args.index.display()
+        ),
+    }
+    let embedded = embedder.embed(&args.query, &ProgressBar::hidden())?;
+    let how = match args.exact {
+        true => Search::Exact,
+        false => Search::Graph(args.ef),
+    };
+    let mut rankings = Vec::new();
+    for (path, query) in args.query.iter().zip(embedded.chunks(embedder.width)) {
+        let found = gallery.search(query, args.top, how)?;
+        let results = (found.into_iter().zip(1..)).map(|(found, rank)| Hit {
+            rank,
+            image: found.path,
+            score: found.score,
+        });
+        let query = path.display().to_string();
+        let results: Vec<Hit> = results.collect();
+        rankings.push(Ranking { query, results });
+    }
+    for ranking in &rankings {
+        if rankings.len() > 1 {
+            println!("{}", ranking.query);
+        }
+        for hit in &ranking.results {
+            println!("{:5}  {:+.4}  {}", hit.rank, hit.score, hit.image);
+        }
+    }
+    if let Some(path) = &args.json {
+        files::write_json(path, &rankings)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
