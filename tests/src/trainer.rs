@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use tempfile::TempDir;
 use xtask::paths;
 
@@ -67,6 +68,40 @@ impl Trained {
         Ok(Self { folder })
     }
 
+    /// What a command that must succeed says; its arguments are parted by spaces.
+    ///
+    /// # Panics
+    /// Where it fails.
+    pub fn run(&self, line: &str) -> String {
+        let output = trainer(self.folder.path(), line.split(' ')).expect("a trainer");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {error}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A JSON file within the folder.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn json(&self, name: &str) -> Value {
+        let bytes = fs::read(self.path(name)).expect(name);
+        serde_json::from_slice(&bytes).expect("JSON")
+    }
+
+    /// A page within the folder, which must need no other file and name none of this machine.
+    ///
+    /// # Panics
+    /// Where there is none, and where it does.
+    pub fn page(&self, name: &str) -> String {
+        let page = fs::read_to_string(self.path(name)).expect(name);
+        for foreign in ["http:", "https:", "src=\"/", "file://", "@import", "<link"] {
+            assert!(!page.contains(foreign), "{name} has {foreign}");
+        }
+        let folder = self.folder.path().display().to_string();
+        assert!(!page.contains(&folder), "{name} names a folder");
+        page
+    }
+
     /// A path within the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -118,7 +153,7 @@ pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>>
         folder.path(),
         [OsStr::new("rank")].into_iter().chain(options),
     )?;
-    let ranking: serde_json::Value = serde_json::from_slice(&fs::read(&json)?)?;
+    let ranking: Value = serde_json::from_slice(&fs::read(&json)?)?;
     let hits = ranking["results"]
         .as_array()
         .context("the ranking has no results")?;

@@ -5,38 +5,12 @@ use std::fs;
 use dcac_tests::trainer::{Trained, pictures, trainer, trainer_ok};
 use serde_json::Value;
 
-fn run(at: &Trained, line: &str) -> String {
-    let output = trainer(&at.path(""), line.split(' ')).expect("a trainer");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{line}: {error}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn json(at: &Trained, name: &str) -> Value {
-    serde_json::from_slice(&fs::read(at.path(name)).expect(name)).expect("JSON")
-}
-
-fn page(at: &Trained, name: &str) -> String {
-    let page = fs::read_to_string(at.path(name)).expect(name);
-    for foreign in ["http:", "https:", "src=\"/", "file://", "@import", "<link"] {
-        assert!(!page.contains(foreign), "{name} has {foreign}");
-    }
-    assert!(
-        !page.contains(&at.path("").display().to_string()),
-        "{name} names a folder"
-    );
-    page
-}
-
 #[test]
 fn an_evaluation_in_pictures() {
     let at = Trained::make().expect("a small model");
-    run(
-        &at,
-        "evaluate --model f32 --data market1501=data --html page.html --json figures.json",
-    );
-    let figures = json(&at, "figures.json");
-    let page = page(&at, "page.html");
+    at.run("evaluate --model f32 --data market1501=data --html page.html --json figures.json");
+    let figures = at.json("figures.json");
+    let page = at.page("page.html");
     // Every query is there, with its first answer as the figures count it.
     let count = |what: &str| page.matches(what).count() as f64;
     let queries = figures["queries"].as_f64().expect("queries");
@@ -56,10 +30,7 @@ fn an_evaluation_in_pictures() {
         .collect();
     assert!(precisions.is_sorted() && precisions.len() as f64 == queries);
 
-    run(
-        &at,
-        "evaluate --model f32 --data market1501=data --html few.html --html-queries 2",
-    );
+    at.run("evaluate --model f32 --data market1501=data --html few.html --html-queries 2");
     assert_eq!(
         fs::read_to_string(at.path("few.html"))
             .expect("a page")
@@ -82,15 +53,14 @@ fn a_ranking_in_pictures() {
             queries.join(" ")
         )
     };
-    run(
-        &at,
-        &line("--top 7 --html page.html --patches 2 --json ranking.json"),
-    );
-    let page = page(&at, "page.html");
+    at.run(&line(
+        "--top 7 --html page.html --patches 2 --json ranking.json",
+    ));
+    let page = at.page("page.html");
     assert_eq!(page.matches("<article").count(), 2);
     assert_eq!(page.matches("class=\"matched\"").count(), 4);
     assert_eq!(page.matches("<canvas").count(), 8);
-    let rankings = json(&at, "ranking.json");
+    let rankings = at.json("ranking.json");
     assert_eq!(rankings.as_array().map(Vec::len), Some(2));
     for ranking in rankings.as_array().expect("rankings") {
         let results = ranking["results"].as_array().expect("results");
@@ -109,19 +79,24 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
     let at = Trained::make().expect("a small model");
     let (weights, before) = (
         fs::read(at.path("f32/model.safetensors")),
-        json(&at, "f32/manifest.json"),
+        at.json("f32/manifest.json"),
     );
     let synth = "synth --out other --domain campus --ids 40 --images-per-id 8 --seed 9";
     trainer_ok(&at.path(""), synth.split(' ')).expect("drawn people");
-    let said = run(
-        &at,
-        "evaluate --model f32 --data market1501=other --calibrate",
-    );
+    // A model of seconds finds no one. It does find the same picture from another camera.
+    for path in pictures(&at.path("other/query"), 1, usize::MAX).expect("queries") {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let (identity, _) = name.split_once('_').expect("an identity");
+        let (_, rest) = name.split_once("s1_").expect("a frame");
+        let copy = format!("other/bounding_box_test/{identity}_c9s1_{rest}");
+        fs::copy(&path, at.path(&copy)).expect("a copy");
+    }
+    let said = at.run("evaluate --model f32 --data market1501=other --calibrate");
     assert!(
         said.contains("calibration error") && said.contains("f32/manifest.json"),
         "{said}"
     );
-    let mut manifest = json(&at, "f32/manifest.json");
+    let mut manifest = at.json("f32/manifest.json");
     let found = manifest["calibration"].take();
     manifest
         .as_object_mut()
@@ -148,9 +123,9 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
         "rank --model f32 --query {} --gallery other/query --json r.json",
         query.display()
     );
-    assert!(run(&at, &line).contains(" %  "));
+    assert!(at.run(&line).contains(" %  "));
     let (slope, offset) = (found["slope"].as_f64(), found["offset"].as_f64());
-    for hit in json(&at, "r.json")["results"].as_array().expect("results") {
+    for hit in at.json("r.json")["results"].as_array().expect("results") {
         let odds = slope.expect("a slope") * hit["score"].as_f64().expect("a score")
             + offset.expect("an offset");
         let expected = 1.0 / (1.0 + (-odds).exp());
@@ -158,11 +133,33 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
         assert!((probability - expected).abs() < 1e-5);
     }
 
+    // The answers that people look at were measured too, on the half that was not fitted on.
+    let seen = &found["held_out_answers"];
+    assert!(seen["right"].as_f64() > found["held_out"]["right"].as_f64());
+    assert!(seen["pairs"].as_u64() < found["held_out"]["pairs"].as_u64());
+
+    // For another prior, log-odds move by the same everywhere.
+    at.run("evaluate --model f32 --data market1501=other --calibrate --prior 0.001");
+    let rarer = at.json("f32/manifest.json")["calibration"].take();
+    let number = |entry: &Value, key: &str| entry[key].as_f64().expect("a number");
+    let log_odds = |p: f64| (p / (1.0 - p)).ln();
+    assert_eq!(number(&rarer, "prior"), 0.001);
+    assert!((number(&rarer, "slope") - number(&found, "slope")).abs() < 1e-9);
+    let moved = number(&rarer, "offset") - number(&found, "offset");
+    let expected = log_odds(0.001) - log_odds(number(&found, "prior"));
+    assert!((moved - expected).abs() < 1e-9);
+    assert!((number(&rarer["held_out"], "right") - 0.001).abs() < 1e-9);
+    assert!(rarer.get("held_out_answers").is_none());
+
     // Too few pairs, and scores that re-ranking has changed, tell nothing.
     let manifest = fs::read(at.path("f16/manifest.json")).ok();
     let synth = "synth --out few --domain campus --ids 4 --images-per-id 4 --seed 9";
     trainer_ok(&at.path(""), synth.split(' ')).expect("drawn people");
-    for options in ["--data market1501=few", "--data market1501=other --rerank"] {
+    for options in [
+        "--data market1501=few",
+        "--data market1501=other --rerank",
+        "--data market1501=other --prior 0",
+    ] {
         let line = format!("evaluate --model f16 --calibrate {options}");
         let output = trainer(&at.path(""), line.split(' ')).expect("a trainer");
         assert!(!output.status.success(), "{line}");
