@@ -170,11 +170,9 @@ impl<'a> Gallery<'a> {
 
 #[inline(always)]
 fn all_finite(scores: &[f32]) -> bool {
-    // The difference is not a number where the score is not finite. Every lane is looked
-    // at, so that a compiler may use vector registers.
-    scores
-        .iter()
-        .fold(true, |finite, &score| finite & (score - score == 0.0))
+    // Every score is looked at, so that a compiler may use vector registers.
+    let finite = |all: bool, score: &f32| all & score.is_finite();
+    scores.iter().fold(true, finite)
 }
 
 #[inline(always)]
