@@ -49,7 +49,10 @@ fn tensors(path: &Path) -> Tensors {
         };
         (name, numbers)
     };
-    file.tensors().into_iter().map(numbers).collect()
+    let tensors = file.tensors().into_iter();
+    // Identities and cameras stand beside embeddings.
+    let tensors = tensors.filter(|(_, view)| view.dtype() != Dtype::I32);
+    tensors.map(numbers).collect()
 }
 
 /// The tensors under a prefix, without it.
