@@ -53,9 +53,9 @@ fn built_searched_updated_and_damaged() {
         said.contains(&format!("{count} added, 0 replaced, 0 unchanged")),
         "{said}"
     );
-    assert_eq!(parts(&at.join("ix"), "usearch").len(), count.div_ceil(20));
+    assert_eq!(parts(&at.join("ix"), "vectors").len(), count.div_ceil(20));
 
-    // Along the graphs, row by row, and as `rank` has it.
+    // By the codes, by all embeddings, and as `rank` has it.
     let queries = pictures(&at.join("data/query"), 5, 3).expect("queries");
     let named: String = (queries.iter())
         .map(|path| format!(" --query {}", path.display()))
@@ -170,10 +170,11 @@ fn built_searched_updated_and_damaged() {
 /// Every file of an index, changed, cut and missing, must be refused by name.
 fn damage(at: &Path, search: &str, width: usize) {
     let index = at.join("ix");
-    let mut files = parts(&index, "usearch");
+    let mut files = parts(&index, "vectors");
     files.extend(parts(&index, "rows"));
+    files.extend(parts(&index, "hyperplanes"));
     files.push(index.join("index.json"));
-    assert!(files.len() > 4, "{files:?}");
+    assert!(files.len() > 5, "{files:?}");
     for path in files {
         let whole = fs::read(&path).expect("a file");
         let name = path.file_name().expect("a name").to_string_lossy();
@@ -189,12 +190,12 @@ fn damage(at: &Path, search: &str, width: usize) {
         fs::write(&path, whole).expect("a whole file");
     }
     ok(at, search);
-    // The last graph is read before rows are added to it.
-    let last = parts(&index, "usearch").pop().expect("a graph");
-    let mut changed = fs::read(&last).expect("a graph");
+    // The last segment is read before rows are added to it.
+    let last = parts(&index, "vectors").pop().expect("a segment");
+    let mut changed = fs::read(&last).expect("a segment");
     let middle = changed.len() / 2;
     changed[middle] ^= 0x10;
-    fs::write(&last, changed).expect("a damaged graph");
+    fs::write(&last, changed).expect("a damaged segment");
     let (names, rows) = drawn(7, 8, width);
     write(&at.join("one.safetensors"), &names, &rows, width);
     let name = last.file_name().expect("a name").to_string_lossy();

@@ -9,7 +9,7 @@ use dcac_model::retrieval::cosine_scores;
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::index::{Builder, EF_SEARCH, Gallery, Search};
+use crate::index::{Builder, CANDIDATES, Gallery, Search};
 use crate::{files, random};
 
 /// `trainer bench index`.
@@ -24,11 +24,11 @@ pub struct IndexBenchArgs {
     /// Queries to draw
     #[arg(long, default_value_t = 200)]
     queries: usize,
-    /// Candidates kept along the graph; may be repeated
-    #[arg(long, default_values_t = [EF_SEARCH])]
-    ef: Vec<usize>,
+    /// Rows that are compared by their embeddings; may be repeated
+    #[arg(long, default_values_t = [CANDIDATES])]
+    candidates: Vec<usize>,
     /// Rows of a segment
-    #[arg(long, default_value_t = 1 << 20)]
+    #[arg(long, default_value_t = 1 << 18)]
     segment_rows: usize,
     /// Seed of the draws
     #[arg(long, default_value_t = 1)]
@@ -106,7 +106,7 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
     drop(Gallery::open(&folder, false)?);
     let unchecked = began.elapsed().as_secs_f64();
     println!("open {checked:.2} s with checksums, {unchecked:.2} s without");
-    let searches = args.ef.iter().map(|&ef| Search::Graph(ef));
+    let searches = args.candidates.iter().map(|&rows| Search::Codes(rows));
     for how in searches.chain([Search::Exact]) {
         measure(&gallery, &queries, &nearest, how)?;
     }
@@ -130,7 +130,7 @@ fn measure(
     }
     times.sort_by(f64::total_cmp);
     let label = match how {
-        Search::Graph(ef) => format!("ef {ef}"),
+        Search::Codes(rows) => format!("{rows} candidates"),
         Search::Exact => "exact".to_string(),
     };
     let expected: usize = nearest.iter().map(Vec::len).sum();

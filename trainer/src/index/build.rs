@@ -28,8 +28,8 @@ pub struct IndexArgs {
     /// Folder of the model that made the embeddings, where their file does not tell
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Rows of a segment; a build has one segment in memory, a search visits all
-    #[arg(long, default_value_t = 1 << 20, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Rows of a segment: a build has one segment in memory and writes it at every save
+    #[arg(long, default_value_t = 1 << 18, value_parser = clap::value_parser!(u32).range(1..))]
     segment_rows: u32,
     /// Seconds of work between saves
     #[arg(long, default_value_t = 60.0)]

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use rayon::prelude::*;
 
-use super::folder::{self, GRAPH, LIST};
-use super::graph::Graph;
+use super::codes::Hyperplanes;
+use super::folder::{self, HYPERPLANES, LIST, VECTORS};
 use super::manifest::{MANIFEST, Manifest, Segment};
 use super::rows::{Rows, digest, path_digest};
+use super::vectors::Growing;
 use crate::files;
 
 /// What became of the rows that were given.
@@ -32,9 +33,11 @@ pub struct Builder {
     folder: PathBuf,
     /// What is saved.
     manifest: Manifest,
+    /// Known once a row was added.
+    hyperplanes: Option<Hyperplanes>,
     lists: Vec<List>,
-    /// The graph of the last segment, in memory once rows were added.
-    graph: Option<Graph>,
+    /// The embeddings of the last segment, in memory once rows were added.
+    vectors: Option<Growing>,
     places: HashMap<u128, Place>,
     /// Rows from here on were added by this builder.
     first_new: Place,
@@ -78,7 +81,7 @@ impl Builder {
         let (mut lists, mut places) = (Vec::new(), HashMap::new());
         for (number, segment) in manifest.segments.iter().enumerate() {
             let rows = folder::read_list(folder, segment)?;
-            folder::check(folder, &segment.graph, false)?;
+            folder::check(folder, &segment.vectors, false)?;
             for row in 0..rows.len() {
                 if rows.removed().binary_search(&(row as u64)).is_err() {
                     places.insert(path_digest(&rows.path(row)), (number, row));
@@ -95,9 +98,10 @@ impl Builder {
         };
         Ok(Self {
             folder: folder.to_path_buf(),
+            hyperplanes: folder::read_hyperplanes(folder, &manifest)?,
             manifest,
             lists,
-            graph: None,
+            vectors: None,
             places,
             first_new,
             segment_rows,
@@ -118,59 +122,60 @@ impl Builder {
     /// Embeddings that are not finite or zero, a path that comes twice with different
     /// embeddings, a full disk, too little memory.
     pub fn add(&mut self, paths: &[String], embeddings: &[f32]) -> Result<()> {
-        let mut fresh = Vec::new();
-        for (path, embedding) in paths.iter().zip(embeddings.chunks(self.manifest.width)) {
-            let (name, sum) = (path_digest(path), digest(embedding));
-            let Some(&place) = self.places.get(&name) else {
-                self.counts.added += 1;
-                fresh.push((path, embedding, sum));
-                continue;
-            };
-            if self.lists[place.0].rows.digest(place.1) == sum {
-                self.counts.unchanged += 1;
-                continue;
+        let width = self.manifest.width;
+        let sums: Vec<_> = (paths.par_iter().zip(embeddings.par_chunks(width)))
+            .map(|(path, embedding)| (path_digest(path), digest(embedding)))
+            .collect();
+        let (mut fresh, mut rows) = (Vec::new(), Vec::new());
+        for ((path, embedding), (name, sum)) in
+            (paths.iter().zip(embeddings.chunks(width))).zip(sums)
+        {
+            match self.places.get(&name) {
+                None => self.counts.added += 1,
+                Some(&(segment, row)) if self.lists[segment].rows.digest(row) == sum => {
+                    self.counts.unchanged += 1;
+                    continue;
+                }
+                Some(&place) if place >= self.first_new => {
+                    bail!("{path} comes twice with different embeddings; leave one of them out")
+                }
+                Some(&place) => {
+                    self.counts.replaced += 1;
+                    self.forget(name, place);
+                }
             }
-            if place >= self.first_new {
-                bail!("{path} comes twice with different embeddings; leave one of them out");
-            }
-            self.counts.replaced += 1;
-            self.forget(name, place);
-            fresh.push((path, embedding, sum));
-        }
-        let mut rows = Vec::with_capacity(fresh.len());
-        for (path, embedding, _) in &fresh {
             let norm = embedding.iter().map(|v| v * v).sum::<f32>().sqrt();
             if !norm.is_finite() || norm == 0.0 {
                 bail!("the embedding of {path} is zero or not finite; write it again");
             }
-            rows.push(embedding.iter().map(|v| v / norm).collect::<Vec<f32>>());
+            rows.extend(embedding.iter().map(|v| v / norm));
+            fresh.push((path, name, sum));
         }
         let mut start = 0;
-        while start < rows.len() {
+        while start < fresh.len() {
             self.make_room()?;
             let full = self.lists.last().map_or(0, |list| list.rows.len());
-            let end = rows.len().min(start + self.segment_rows - full);
-            self.insert(&fresh, &rows, start..end)?;
+            let end = fresh.len().min(start + self.segment_rows - full);
+            self.insert(&fresh[start..end], &rows[start * width..end * width])?;
             start = end;
         }
         Ok(())
     }
 
-    fn insert(
-        &mut self,
-        fresh: &[(&String, &[f32], u64)],
-        rows: &[Vec<f32>],
-        range: Range<usize>,
-    ) -> Result<()> {
+    /// Appends rows, given as path, [`path_digest`] and [`digest`], to the last segment.
+    fn insert(&mut self, fresh: &[(&String, u128, u64)], rows: &[f32]) -> Result<()> {
         let segment = self.lists.len() - 1;
-        let (Some(graph), Some(list)) = (&mut self.graph, self.lists.last_mut()) else {
+        let (Some(vectors), Some(list)) = (&mut self.vectors, self.lists.last_mut()) else {
             return Ok(());
         };
-        let rows: Vec<&[f32]> = rows[range.clone()].iter().map(Vec::as_slice).collect();
-        graph.add(&rows)?;
-        for &(path, _, sum) in &fresh[range] {
+        let hyperplanes = match &mut self.hyperplanes {
+            Some(known) => known,
+            unknown => unknown.insert(Hyperplanes::through(rows, self.manifest.width)?),
+        };
+        vectors.add(rows, hyperplanes)?;
+        for &(path, name, sum) in fresh {
             let place = (segment, list.rows.len());
-            if self.places.insert(path_digest(path), place).is_some() {
+            if self.places.insert(name, place).is_some() {
                 bail!("{path} comes twice; leave one of them out");
             }
             list.rows.push(path, sum);
@@ -198,23 +203,23 @@ impl Builder {
         self.lists[segment].changed = true;
     }
 
-    /// Sees to a graph in memory with room for a row.
+    /// Sees to a segment in memory with room for a row.
     fn make_room(&mut self) -> Result<()> {
         let last = self.lists.len().checked_sub(1);
         let full = |last: usize| self.lists[last].rows.len() >= self.segment_rows;
-        match (last, &self.graph) {
-            (Some(last), _) if !full(last) && self.graph.is_some() => return Ok(()),
+        match (last, &self.vectors) {
+            (Some(last), _) if !full(last) && self.vectors.is_some() => return Ok(()),
             (Some(last), None) if !full(last) => {
-                let part = &self.manifest.segments[last].graph;
+                let part = &self.manifest.segments[last].vectors;
                 folder::check(&self.folder, part, true)?;
                 let path = self.folder.join(&part.file);
-                self.graph = Some(Graph::load(&path, self.manifest.width)?);
+                self.vectors = Some(Growing::load(&path, self.manifest.width)?);
                 return Ok(());
             }
             (_, Some(_)) => self.save()?,
             _ => (),
         }
-        self.graph = Some(Graph::new(self.manifest.width)?);
+        self.vectors = Some(Growing::new(self.manifest.width));
         self.lists.push(List {
             rows: Rows::default(),
             changed: true,
@@ -233,25 +238,30 @@ impl Builder {
         }
         let mut next = self.manifest.clone();
         next.saves += 1;
+        if let (None, Some(known)) = (&next.hyperplanes, &self.hyperplanes) {
+            let file = format!("{:06}.{HYPERPLANES}", next.saves);
+            files::write(&self.folder.join(&file), &known.to_bytes()?)?;
+            next.hyperplanes = Some(folder::sealed(&self.folder, file)?);
+        }
         for (number, list) in self.lists.iter().enumerate().filter(|(_, l)| l.changed) {
             let name = |ending| format!("{number:04}-{:06}.{ending}", next.saves);
             let path = self.folder.join(name(LIST));
             files::write(&path, &list.rows.to_bytes()?)?;
             let list_part = folder::sealed(&self.folder, name(LIST))?;
             let saved = next.segments.get(number);
-            let graph = match (saved, &self.graph) {
+            let vectors = match (saved, &self.vectors) {
                 // Only the rows that count have changed.
-                (Some(saved), _) if saved.rows == list.rows.len() => saved.graph.clone(),
-                (_, Some(graph)) => {
-                    graph.save(&self.folder.join(name(GRAPH)))?;
-                    folder::sealed(&self.folder, name(GRAPH))?
+                (Some(saved), _) if saved.rows == list.rows.len() => saved.vectors.clone(),
+                (_, Some(vectors)) => {
+                    vectors.save(&self.folder.join(name(VECTORS)))?;
+                    folder::sealed(&self.folder, name(VECTORS))?
                 }
-                (_, None) => bail!("the graph of segment {number} is not in memory"),
+                (_, None) => bail!("the rows of segment {number} are not in memory"),
             };
             let segment = Segment {
                 rows: list.rows.len(),
                 removed: list.rows.removed().len(),
-                graph,
+                vectors,
                 list: list_part,
             };
             match next.segments.get_mut(number) {

@@ -7,14 +7,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
+use super::codes::Hyperplanes;
 use super::manifest::{MANIFEST, Manifest, Part, Segment};
 use super::rows::Rows;
 use crate::files;
 
 /// Endings of the files of a segment.
-pub const GRAPH: &str = "usearch";
-/// See [`GRAPH`].
+pub const VECTORS: &str = "vectors";
+/// See [`VECTORS`].
 pub const LIST: &str = "rows";
+/// Ending of the file of hyperplanes.
+pub const HYPERPLANES: &str = "hyperplanes";
 /// The file whose lock keeps two builders apart.
 const LOCK: &str = "lock";
 
@@ -83,6 +86,21 @@ pub fn read_list(folder: &Path, segment: &Segment) -> Result<Rows> {
     Ok(rows)
 }
 
+/// Reads the hyperplanes of an index and checks them; none if it never had a row.
+///
+/// # Errors
+/// A missing or damaged file.
+pub fn read_hyperplanes(folder: &Path, manifest: &Manifest) -> Result<Option<Hyperplanes>> {
+    let Some(part) = &manifest.hyperplanes else {
+        return Ok(None);
+    };
+    check(folder, part, true)?;
+    let path = folder.join(&part.file);
+    Hyperplanes::from_bytes(&files::read(&path)?, manifest.width)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .map(Some)
+}
+
 /// Length and CRC-32 of a file.
 fn checksum(path: &Path) -> Result<(u64, u32)> {
     let failed = || format!("cannot read {}", path.display());
@@ -137,8 +155,8 @@ pub fn lock(folder: &Path) -> Result<File> {
 /// A file that cannot be removed.
 pub fn sweep(folder: &Path, manifest: &Manifest) -> Result<()> {
     let failed = || format!("cannot tidy {}", folder.display());
-    let parts = (manifest.segments.iter()).flat_map(|s| [&s.graph.file, &s.list.file]);
-    let listed: HashSet<&str> = parts.map(String::as_str).chain([LOCK]).collect();
+    let listed = manifest.parts().map(|part| part.file.as_str());
+    let listed: HashSet<&str> = listed.chain([LOCK]).collect();
     for entry in fs::read_dir(folder).with_context(failed)? {
         let entry = entry.with_context(failed)?;
         let name = entry.file_name();
@@ -153,5 +171,5 @@ pub fn sweep(folder: &Path, manifest: &Manifest) -> Result<()> {
 /// Whether a name is one that builds give, [`MANIFEST`] aside.
 fn is_own(name: &str) -> bool {
     let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    name == LOCK || name.starts_with(".tmp") || matches!(ending, Some(GRAPH | LIST))
+    name == LOCK || name.starts_with(".tmp") || matches!(ending, Some(VECTORS | LIST | HYPERPLANES))
 }

@@ -19,19 +19,21 @@ pub struct Manifest {
     pub model: Option<String>,
     /// Saves so far; file names carry it, so none is used twice.
     pub saves: u64,
+    /// The hyperplanes of all codes; none before the first row.
+    pub hyperplanes: Option<Part>,
     /// In the order of their insertion; only the last may grow.
     pub segments: Vec<Segment>,
 }
 
-/// One graph and its rows.
+/// A number of rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
-    /// Rows in the graph, the removed ones too.
+    /// Rows, the removed ones too.
     pub rows: usize,
     /// Rows that count no more.
     pub removed: usize,
-    /// The graph, as usearch writes it.
-    pub graph: Part,
+    /// Embeddings and codes.
+    pub vectors: Part,
     /// Paths, digests and removals.
     pub list: Part,
 }
@@ -56,7 +58,7 @@ struct Sealed {
 }
 
 /// Version of the folder's format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Manifest {
     /// Rows that count.
@@ -64,10 +66,15 @@ impl Manifest {
         self.segments.iter().map(|s| s.rows - s.removed).sum()
     }
 
+    /// All listed files.
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
+        let segments = self.segments.iter().flat_map(|s| [&s.vectors, &s.list]);
+        segments.chain(&self.hyperplanes)
+    }
+
     /// Bytes of all listed files.
     pub fn bytes(&self) -> u64 {
-        let parts = self.segments.iter().map(|s| s.graph.bytes + s.list.bytes);
-        parts.sum()
+        self.parts().map(|part| part.bytes).sum()
     }
 
     /// Reads the manifest of an index.

@@ -7,8 +7,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::gallery::{Gallery, Search};
-use super::graph::EF_SEARCH;
+use super::gallery::{CANDIDATES, Gallery, Search};
+
 use crate::device::DeviceArgs;
 use crate::embedder::Embedder;
 use crate::{files, model_dir};
@@ -28,12 +28,13 @@ pub struct SearchArgs {
     /// How many to print and write
     #[arg(long, default_value_t = 10)]
     top: usize,
-    /// Look at every row, which takes longer and misses none
+    /// Compare every row's embedding, which takes longer and misses none
     #[arg(long)]
     exact: bool,
-    /// Candidates kept along the graph: more find more and take longer
-    #[arg(long, default_value_t = EF_SEARCH, conflicts_with = "exact")]
-    ef: usize,
+    /// Rows that are compared by their embeddings, after all were by 256 bits: more find more
+    /// and take longer
+    #[arg(long, default_value_t = CANDIDATES, conflicts_with = "exact")]
+    candidates: usize,
     /// Do not read every file once to compare checksums: for an index that is known to be whole
     #[arg(long)]
     unchecked: bool,
@@ -66,8 +67,8 @@ struct Hit {
 /// # Errors
 /// A damaged index, one of another model, queries that are no pictures.
 pub fn run(args: &SearchArgs) -> Result<()> {
-    if args.top == 0 || args.ef == 0 {
-        bail!("--top and --ef must be 1 or more");
+    if args.top == 0 || args.candidates == 0 {
+        bail!("--top and --candidates must be 1 or more");
     }
     let gallery = Gallery::open(&args.index, !args.unchecked)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
@@ -87,7 +88,7 @@ pub fn run(args: &SearchArgs) -> Result<()> {
     let embedded = embedder.embed(&args.query, &ProgressBar::hidden())?;
     let how = match args.exact {
         true => Search::Exact,
-        false => Search::Graph(args.ef),
+        false => Search::Codes(args.candidates),
     };
     let mut rankings = Vec::new();
     for (path, query) in args.query.iter().zip(embedded.chunks(embedder.width)) {

@@ -29,6 +29,11 @@ impl Rows {
         &self.removed
     }
 
+    /// Whether a row has not been removed.
+    pub fn counts(&self, row: usize) -> bool {
+        self.removed.binary_search(&(row as u64)).is_err()
+    }
+
     /// Appends a row.
     pub fn push(&mut self, path: &str, digest: u64) {
         self.paths.extend(path.as_bytes());
@@ -114,11 +119,8 @@ impl Rows {
 
 /// Tells one embedding from another: the first bytes of its SHA-256.
 pub fn digest(embedding: &[f32]) -> u64 {
-    let mut hash = Sha256::new();
-    for value in embedding {
-        hash.update(value.to_le_bytes());
-    }
-    let [first, ..] = *hash.finalize().as_slice().as_chunks::<8>().0 else {
+    let hash = Sha256::digest(bytemuck::cast_slice::<f32, u8>(embedding));
+    let [first, ..] = *hash.as_slice().as_chunks::<8>().0 else {
         return 0;
     };
     u64::from_le_bytes(first)

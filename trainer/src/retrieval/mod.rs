@@ -12,5 +12,6 @@ mod tests;
 pub use by_camera::CameraPair;
 pub use measure::{Measures, Side, measure};
 pub use neighbours::{expand_queries, rerank, rerank_settings};
+pub use product::scores;
 pub use roc::RocPoint;
 pub use rows::{each_row, memory};
