@@ -130,7 +130,7 @@ pub fn evaluation(python: Option<PathBuf>) -> Result<()> {
     let folder = paths::target().join("bench/embeddings");
     let script = paths::root().join("trainer/bench/numpy_evaluation.py");
     println!(
-        "seconds; embeddings of 512 numbers; medians of {REPEATS}, of NumPy's slow parts one run"
+        "seconds; embeddings of 512 numbers; medians of {REPEATS} in turn, of NumPy with re-ranking one run"
     );
     for size in SIZES {
         let ours = || -> Result<Evaluated> {
@@ -139,66 +139,130 @@ pub fn evaluation(python: Option<PathBuf>) -> Result<()> {
             command.args(size.rerank.then_some("--rerank"));
             evaluated(command.arg("--write").arg(&folder))
         };
-        let mut found = vec![ours()?];
-        let mut command = Command::new(&python);
-        command.arg(&script).arg(&folder).args(["--dim", "512"]);
-        let theirs = evaluated(command.args(size.rerank.then_some("--rerank")))?;
-        for _ in 1..REPEATS {
+        let theirs = || {
+            let mut command = Command::new(&python);
+            command.arg(&script).arg(&folder).args(["--dim", "512"]);
+            evaluated(command.args(size.rerank.then_some("--rerank")))
+        };
+        let (mut found, mut peer) = (Vec::new(), Vec::new());
+        for repeat in 0..REPEATS {
             found.push(ours()?);
+            if repeat == 0 || !size.rerank {
+                peer.push(theirs()?);
+            }
         }
         files::remove(&folder)?;
         let agree = |a: f64, b: f64| (a - b).abs() < 1e-5;
-        let first = &found[0];
+        let (first, other) = (&found[0], &peer[0]);
         ensure!(
-            agree(first.map, theirs.map) && agree(first.rank1, theirs.rank1),
+            agree(first.map, other.map) && agree(first.rank1, other.rank1),
             "the two sides disagree: mAP {} and {}, Rank-1 {} and {}",
             first.map,
-            theirs.map,
+            other.map,
             first.rank1,
-            theirs.rank1
+            other.rank1
         );
-        let middle = |value: fn(&Evaluated) -> f64| -> (f64, String) {
-            let mut values: Vec<f64> = found.iter().map(value).collect();
-            let median = median(&mut values);
-            (
-                median,
-                format!("{:.2}-{:.2}", values[0], values[values.len() - 1]),
-            )
-        };
-        let (product, products) = middle(|found| found.product);
-        let (evaluate, evaluates) = middle(|found| found.evaluate);
         println!("\n{}", size.name);
         println!(
-            "  {:<34}{:>8}  {:>12}  {:>8}  ratio",
-            "", "ours", "spread", "NumPy"
+            "  {:<34}{:>8}  {:>13}  {:>8}  {:>13}  ratio",
+            "", "ours", "spread", "NumPy", "spread"
         );
-        let line = |what: &str, ours: f64, spread: &str, theirs: f64| {
+        let line = |what: &str, value: fn(&Evaluated) -> f64| {
+            let middle = |side: &[Evaluated]| -> (f64, String) {
+                let mut values: Vec<f64> = side.iter().map(value).collect();
+                let median = median(&mut values);
+                let spread = format!("{:.3}-{:.3}", values[0], values[values.len() - 1]);
+                (median, spread)
+            };
+            let ((ours, spread), (theirs, other)) = (middle(&found), middle(&peer));
             println!(
-                "  {what:<34}{ours:>8.2}  {spread:>12}  {theirs:>8.2}  {:.1}",
+                "  {what:<34}{ours:>8.3}  {spread:>13}  {theirs:>8.3}  {other:>13}  {:.1}",
                 theirs / ours
             );
+            (ours, theirs)
         };
-        line("matrix product alone", product, &products, theirs.product);
-        line(
-            "CMC and mAP, product included",
-            evaluate,
-            &evaluates,
-            theirs.evaluate,
-        );
+        let (ours, theirs) = line("matrix product alone", |found| found.product);
+        let (evaluate, _) = line("CMC and mAP, product included", |found| found.evaluate);
         println!(
-            "  evaluation over the faster product: {:.2}",
-            evaluate / product.min(theirs.product)
+            "  evaluation over the product: {:.2}, over NumPy's: {:.2}",
+            evaluate / ours,
+            evaluate / theirs
         );
-        if let (Some(peer), Some(ours), Some(map)) =
-            (theirs.rerank, first.reranked_map, theirs.reranked_map)
-        {
-            ensure!(agree(ours, map), "re-ranked mAP {ours} and {map} disagree");
-            let (rerank, spread) = middle(|found| found.rerank.unwrap_or(f64::NAN));
-            line("re-ranking and its evaluation", rerank, &spread, peer);
+        if let (Some(ours), Some(theirs)) = (first.reranked_map, other.reranked_map) {
+            ensure!(
+                agree(ours, theirs),
+                "re-ranked mAP {ours} and {theirs} disagree"
+            );
+            line("re-ranking and its evaluation", |found| {
+                found.rerank.unwrap_or(f64::NAN)
+            });
         }
         if let Some(bytes) = first.peak_memory_bytes {
             println!("  our peak memory: {} MB", bytes / 1_000_000);
         }
+    }
+    Ok(())
+}
+
+/// What either side of [`index`] writes.
+#[derive(serde::Deserialize)]
+struct Searched {
+    how: String,
+    recall: f64,
+    median: f64,
+    build_seconds: Option<f64>,
+}
+
+/// The index beside those of faiss, on the same drawn embeddings: `python` has NumPy and
+/// faiss-cpu. `hnsw` has faiss build a graph too, which takes long.
+pub fn index(python: &Path, vectors: usize, hnsw: bool) -> Result<()> {
+    #[derive(serde::Deserialize)]
+    struct Ours {
+        build_seconds: f64,
+        searches: Vec<Searched>,
+    }
+    demo::build_trainer()?;
+    let folder = paths::target().join("bench/index");
+    let json = folder.join("ours.json");
+    let vectors = vectors.to_string();
+    let mut command = Command::new(paths::trainer());
+    command.args(["bench", "index", "--vectors", &vectors]);
+    for candidates in ["512", "1024", "2048", "4096"] {
+        command.args(["--candidates", candidates]);
+    }
+    process::run(command.arg("--write").arg(&folder).arg("--json").arg(&json))?;
+    let read = std::fs::read(&json).context("the program has written no figures")?;
+    let ours: Ours = serde_json::from_slice(&read)?;
+    let mut command = Command::new(python);
+    command.arg(paths::root().join("trainer/bench/faiss_index.py"));
+    command.arg(&folder).args(["--width", "512"]);
+    let said = output(command.args(hnsw.then_some("--hnsw")))?;
+    let theirs: Vec<Searched> =
+        serde_json::from_str(&said).with_context(|| format!("`{said}` is no measurement"))?;
+    files::remove(&folder)?;
+    println!(
+        "\n{:<46}{:>8}  {:>9}  {:>8}",
+        "one query at a time, one core", "recall", "median ms", "build s"
+    );
+    for found in ours.searches.iter().chain(&theirs) {
+        println!(
+            "{:<46}{:>8.3}  {:>9.2}  {:>8.1}",
+            found.how,
+            found.recall,
+            found.median,
+            found.build_seconds.unwrap_or(ours.build_seconds)
+        );
+    }
+    let fastest = |side: &[Searched]| {
+        let enough = side.iter().filter(|found| found.recall >= 0.98);
+        enough.map(|found| found.median).min_by(f64::total_cmp)
+    };
+    match (fastest(&ours.searches), fastest(&theirs)) {
+        (Some(ours), Some(theirs)) => println!(
+            "recall of 0.98 or more: {ours:.2} ms here, {theirs:.2} ms there, ratio {:.1}",
+            theirs / ours
+        ),
+        _ => println!("one side reaches no recall of 0.98"),
     }
     Ok(())
 }

@@ -105,6 +105,18 @@ enum BenchPart {
         #[arg(long)]
         python: Option<PathBuf>,
     },
+    /// Recall and milliseconds of the index and of faiss
+    Index {
+        /// A Python with NumPy and faiss-cpu
+        #[arg(long)]
+        python: PathBuf,
+        /// Rows to draw
+        #[arg(long, default_value_t = 1_000_000)]
+        vectors: usize,
+        /// Have faiss build a graph too, which takes long
+        #[arg(long)]
+        hnsw: bool,
+    },
 }
 
 #[derive(Args)]
@@ -139,6 +151,11 @@ fn main() -> Result<()> {
                 seconds,
             } => bench::loader(python, workers, seconds),
             BenchPart::Eval { python } => bench::evaluation(python),
+            BenchPart::Index {
+                python,
+                vectors,
+                hnsw,
+            } => bench::index(&python, vectors, hnsw),
         },
         Command::Assets(args) => {
             let staging = || std::env::var_os("TRUNK_STAGING_DIR").map(PathBuf::from);

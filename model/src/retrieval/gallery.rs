@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 use super::{JUNK, Label, RetrievalError};
 
@@ -138,7 +138,10 @@ impl<'a> Gallery<'a> {
             return Ok(None);
         }
         if matches.len() < MANY {
-            Arch::new().dispatch(|| compare_with_all(scores, &mut matches));
+            Arch::new().dispatch(CompareWithAll {
+                scores,
+                matches: &mut matches,
+            });
             matches.sort_unstable_by_key(|found| found.before);
         } else {
             halve(scores, &mut matches);
@@ -175,15 +178,26 @@ fn all_finite(scores: &[f32]) -> bool {
     scores.iter().fold(true, finite)
 }
 
-#[inline(always)]
-fn compare_with_all(scores: &[f32], matches: &mut [Match]) {
-    for (chunk, start) in scores.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-        for found in matches.iter_mut() {
-            // Of equal scores those with a lower index come before.
-            let here = found.index.clamp(start, start + chunk.len()) - start;
-            let (lower, higher) = chunk.split_at(here);
-            found.before += above(lower, found.score.next_down());
-            found.before += above(higher, found.score);
+/// A type and no closure: a compiler may leave those out of the function that has the wider
+/// instructions.
+struct CompareWithAll<'a> {
+    scores: &'a [f32],
+    matches: &'a mut [Match],
+}
+
+impl NullaryFnOnce for CompareWithAll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (chunk, start) in self.scores.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+            for found in self.matches.iter_mut() {
+                // Of equal scores those with a lower index come before.
+                let here = found.index.clamp(start, start + chunk.len()) - start;
+                let (lower, higher) = chunk.split_at(here);
+                found.before += above(lower, found.score.next_down());
+                found.before += above(higher, found.score);
+            }
         }
     }
 }

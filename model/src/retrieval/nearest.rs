@@ -1,6 +1,6 @@
 //! The few highest of many scores.
 
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
 
 use super::Neighbours;
 
@@ -10,10 +10,10 @@ const CHUNK: usize = 64;
 /// Indices of the `count` highest scores, the highest first; of equal scores the one with
 /// the lower index comes first. Fewer where there are fewer.
 pub fn nearest(scores: &[f32], count: usize) -> Vec<u32> {
-    let mut found: Vec<(f32, u32)> = Vec::with_capacity(count + 1);
-    if count > 0 {
-        Arch::new().dispatch(|| scan(scores, count, &mut found));
+    if count == 0 {
+        return Vec::new();
     }
+    let found = Arch::new().dispatch(Scan { scores, count });
     found.into_iter().map(|(_, index)| index).collect()
 }
 
@@ -42,27 +42,38 @@ fn lowest(scores: &[f32]) -> f32 {
         .fold(f32::INFINITY, f32::min)
 }
 
-#[inline(always)]
-fn scan(scores: &[f32], count: usize, found: &mut Vec<(f32, u32)>) {
-    for (chunk, start) in scores.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-        let lowest = match found.get(count - 1) {
-            Some(&(score, _)) => score,
-            None => f32::NEG_INFINITY,
-        };
-        let full = found.len() == count;
-        let high = chunk
-            .iter()
-            .fold(false, |any, &score| any | (score > lowest));
-        if !high && full {
-            continue;
-        }
-        for (index, &score) in (start..).zip(chunk) {
-            if found.len() == count && found[count - 1].0 >= score {
+/// Looks for the `count` highest, at least one. A type and no closure: a compiler may leave
+/// those out of the function that has the wider instructions.
+struct Scan<'a> {
+    scores: &'a [f32],
+    count: usize,
+}
+
+impl NullaryFnOnce for Scan<'_> {
+    type Output = Vec<(f32, u32)>;
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        let Self { scores, count } = self;
+        let mut found: Vec<(f32, u32)> = Vec::with_capacity(count.min(scores.len()) + 1);
+        for (chunk, start) in scores.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+            let (full, lowest) = match found.get(count - 1) {
+                Some(&(score, _)) => (true, score),
+                None => (false, f32::NEG_INFINITY),
+            };
+            let high = |any: bool, &score: &f32| any | (score > lowest);
+            if full && !chunk.iter().fold(false, high) {
                 continue;
             }
-            let place = found.partition_point(|&(other, _)| other >= score);
-            found.insert(place, (score, index));
-            found.truncate(count);
+            for (index, &score) in (start..).zip(chunk) {
+                if found.len() == count && found[count - 1].0 >= score {
+                    continue;
+                }
+                let place = found.partition_point(|&(other, _)| other >= score);
+                found.insert(place, (score, index));
+                found.truncate(count);
+            }
         }
+        found
     }
 }

@@ -1,5 +1,7 @@
 //! Recall and speed of the index.
 
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,7 @@ use clap::Args;
 use dcac_model::retrieval::cosine_scores;
 use rand::Rng;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::index::{Builder, CANDIDATES, Gallery, Search};
 use crate::{files, random};
@@ -36,6 +39,32 @@ pub struct IndexBenchArgs {
     /// Keep the index in this new folder
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Write what was drawn to this folder too, for other programs: rows.f32, queries.f32,
+    /// and of each query the ten nearest rows, nearest.u32; little-endian, row by row
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+struct Figures {
+    build_seconds: f64,
+    bytes_per_row: f64,
+    searches: Vec<Searched>,
+}
+
+/// One way to search, with one query at a time on one core.
+#[derive(Serialize)]
+struct Searched {
+    how: String,
+    /// Share of the ten nearest that were found.
+    recall: f64,
+    /// Milliseconds of a query.
+    median: f64,
+    p99: f64,
 }
 
 /// Hits that recall is counted over.
@@ -67,6 +96,13 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
     let mut builder = Builder::open(&folder, Some(args.width), None, args.segment_rows)?;
     let bar = files::progress("rows", args.vectors);
     let mut build = Duration::ZERO;
+    let mut written = match &args.write {
+        Some(folder) => {
+            fs::create_dir_all(folder)?;
+            Some(File::create(folder.join("rows.f32"))?)
+        }
+        None => None,
+    };
     for start in (0..args.vectors).step_by(BLOCK) {
         let rows: Vec<usize> = (start..args.vectors.min(start + BLOCK)).collect();
         let drawn: Vec<f32> = rows
@@ -79,6 +115,9 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
             best.truncate(TOP);
         };
         queries.par_iter().zip(&mut nearest).for_each(scan);
+        if let Some(file) = &mut written {
+            file.write_all(bytemuck::cast_slice(&drawn))?;
+        }
         let names: Vec<String> = rows.iter().map(|&row| name(row)).collect();
         let began = Instant::now();
         builder.add(&names, &drawn)?;
@@ -89,15 +128,27 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
     builder.save()?;
     build += began.elapsed();
     bar.finish_and_clear();
+    if let Some(folder) = &args.write {
+        let rows = nearest.iter().flatten().map(|&(_, row)| row as u32);
+        let rows: Vec<u32> = rows.collect();
+        files::write(&folder.join("nearest.u32"), bytemuck::cast_slice(&rows))?;
+        let queries = queries.concat();
+        files::write(&folder.join("queries.f32"), bytemuck::cast_slice(&queries))?;
+    }
     let (bytes, segments) = (builder.saved().bytes(), builder.saved().segments.len());
     drop(builder);
+    let mut figures = Figures {
+        build_seconds: build.as_secs_f64(),
+        bytes_per_row: bytes as f64 / args.vectors as f64,
+        searches: Vec::new(),
+    };
     println!(
         "{} rows of {} numbers, {segments} segments, {} threads\nbuild {:.1} s, {:.0} bytes a row",
         args.vectors,
         args.width,
         rayon::current_num_threads(),
-        build.as_secs_f64(),
-        bytes as f64 / args.vectors as f64
+        figures.build_seconds,
+        figures.bytes_per_row
     );
     let began = Instant::now();
     let gallery = Gallery::open(&folder, true)?;
@@ -108,18 +159,26 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
     println!("open {checked:.2} s with checksums, {unchecked:.2} s without");
     let searches = args.candidates.iter().map(|&rows| Search::Codes(rows));
     for how in searches.chain([Search::Exact]) {
-        measure(&gallery, &queries, &nearest, how)?;
+        let found = measure(&gallery, &queries, &nearest, how)?;
+        println!(
+            "{}: recall@{TOP} {:.4}, a query {:.2} ms (median), {:.2} ms (99th percentile)",
+            found.how, found.recall, found.median, found.p99
+        );
+        figures.searches.push(found);
+    }
+    if let Some(path) = &args.json {
+        files::write_json(path, &figures)?;
     }
     Ok(())
 }
 
-/// Prints recall against exact f32 scores and the time of a query on one core.
+/// Recall against exact f32 scores and the time of a query on one core.
 fn measure(
     gallery: &Gallery,
     queries: &[Vec<f32>],
     nearest: &[Vec<(f32, usize)>],
     how: Search,
-) -> Result<()> {
+) -> Result<Searched> {
     let (mut times, mut hits) = (Vec::new(), 0);
     for (query, nearest) in queries.iter().zip(nearest) {
         let began = Instant::now();
@@ -134,13 +193,12 @@ fn measure(
         Search::Exact => "exact".to_string(),
     };
     let expected: usize = nearest.iter().map(Vec::len).sum();
-    println!(
-        "{label}: recall@{TOP} {:.4}, a query {:.2} ms (median), {:.2} ms (99th percentile)",
-        hits as f64 / expected as f64,
-        times[times.len() / 2],
-        times[times.len() * 99 / 100]
-    );
-    Ok(())
+    Ok(Searched {
+        how: label,
+        recall: hits as f64 / expected as f64,
+        median: times[times.len() / 2],
+        p99: times[times.len() * 99 / 100],
+    })
 }
 
 fn name(row: usize) -> String {
