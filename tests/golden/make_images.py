@@ -7,8 +7,8 @@ resize.N.rows     [k] i64: the rows of the result that are stored (all of a smal
 resize.N.output   [k, width, 3] u8: Image.resize(size, BICUBIC)
 resize.N.hash     [1] i64: FNV-1a (64 bit) over every byte of the result
 resize.N.bilinear [1] i64: the same of Image.resize(size, BILINEAR)
-decode.NAME.file  [bytes] u8: a PNG or JPEG
-decode.NAME.rgb   [h, w, 3] u8: convert("RGB"), of 16-bit files the high byte
+decode.NAME.file  [bytes] u8: a PNG, JPEG or WebP
+decode.NAME.rgb   [h, w, 3] u8: exif_transpose, convert("RGB"), of 16-bit files the high byte
 augment.N.*       input [h, w, 3] u8; params [10] i64: out_width, out_height, flip, pad,
                   crop top, crop left, erase top, left, height, width (height 0: none);
                   output [3, out_height, out_width] f32
@@ -22,7 +22,7 @@ import pathlib
 
 import numpy as np
 import torchvision.transforms.functional as F
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 from safetensors.numpy import save_file
 
 rng = np.random.default_rng(20240)
@@ -119,6 +119,18 @@ store_file("jpeg_444", smooth, format="JPEG", quality=90, subsampling=0)
 store_file("jpeg_420", smooth, format="JPEG", quality=90, subsampling=2)
 store_file("jpeg_grey", smooth.convert("L"), format="JPEG", quality=90)
 store_file("jpeg_progressive", smooth, format="JPEG", quality=90, subsampling=0, progressive=True)
+store_file("webp", color, format="WEBP", lossless=True)
+store_file("webp_lossy", smooth, format="WEBP", quality=90)
+
+# Cameras note in EXIF how they were held.
+for orientation in range(1, 9):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = io.BytesIO()
+    smooth.save(file, format="JPEG", quality=90, subsampling=0, exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(file)))
+    store_file(f"jpeg_exif_{orientation}", smooth, rgb=upright, format="JPEG", quality=90,
+               subsampling=0, exif=exif)
 
 augmentations = [
     # width, height of the input and of the output, flip, pad, crop top, crop left,

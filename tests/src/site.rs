@@ -1,6 +1,7 @@
 //! The built site with models of the test's own, served as a static host would serve it.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
@@ -17,8 +18,9 @@ pub struct Site {
 }
 
 impl Site {
-    /// Serves a copy of `dist/` whose models are those given by name and folder.
-    pub fn serve(models: &[(&str, &Path)]) -> Result<Self> {
+    /// Serves a copy of `dist/` whose models are those given by name and folder, and whose
+    /// samples are the pictures given.
+    pub fn serve(models: &[(&str, &Path)], samples: &[PathBuf]) -> Result<Self> {
         let dist = paths::dist();
         ensure!(
             dist.join("index.html").exists(),
@@ -31,6 +33,12 @@ impl Site {
         files::remove(&shipped)?;
         for (name, model) in models {
             files::copy_folder(model, &shipped.join(name))?;
+        }
+        let shown = folder.path().join("samples");
+        files::remove(&shown)?;
+        fs::create_dir(&shown)?;
+        for picture in samples {
+            fs::copy(picture, shown.join(picture.file_name().unwrap_or_default()))?;
         }
         assets::write_lists(folder.path())?;
         let server = Server::start(folder.path(), &PREFIX.replace(' ', "%20"), 0)?;

@@ -27,7 +27,7 @@ impl Served {
     fn start() -> Result<Self> {
         let trained = Trained::make()?;
         let (f16, f32) = (trained.path("f16"), trained.path("f32"));
-        let site = Site::serve(&[("f16", &f16), ("f32", &f32)])?;
+        let site = Site::serve(&[("f16", &f16), ("f32", &f32)], &[])?;
         Ok(Self { trained, site })
     }
 
@@ -222,7 +222,7 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
     let mut entry: Value = serde_json::from_slice(&fs::read(&manifest)?)?;
     entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0, "prior": 0.01 });
     fs::write(&manifest, serde_json::to_vec(&entry)?)?;
-    let site = Site::serve(&[("f16", &served.trained.path("f16"))])?;
+    let site = Site::serve(&[("f16", &served.trained.path("f16"))], &[])?;
     let (query, gallery) = served.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
@@ -238,6 +238,132 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
             let words = format!("{:.0} %", 100.0 * expected);
             ensure!(text.contains(&words), "no `{words}` in `{text}`");
         }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn the_page_opens_with_an_answer() -> Result<()> {
+    let trained = Trained::make()?;
+    let samples = pictures(&trained.path("data/bounding_box_test"), 3, 12)?;
+    let site = Site::serve(&[("f16", &trained.path("f16"))], &samples)?;
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
+        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
+            .await?;
+        let hits = page.results().await?;
+        ensure!(hits.len() == samples.len() - 1, "{} hits", hits.len());
+        let said = page.text("introduction").await?;
+        ensure!(said.contains("in your browser"), "it says: {said}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn measures_of_the_gallery_are_those_of_the_trainer() -> Result<()> {
+    let served = Served::start()?;
+    let (query, _) = served.drawn()?;
+    let gallery = pictures(&served.trained.path("data/bounding_box_test"), 1, 64)?;
+    let mut table = "path,identity,camera,split\n".to_string();
+    for path in &gallery {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let label = name.split_once("_c").context("a name without a camera")?;
+        let camera = label.1.chars().take_while(char::is_ascii_digit);
+        let camera: String = camera.collect();
+        // Identity 0 is nobody in particular, who is looked for by nobody.
+        let splits = ["gallery", "query"];
+        for split in &splits[..1 + usize::from(label.0 != "0000")] {
+            let line = format!("{},{},{camera},{split}\n", path.display(), label.0);
+            table.push_str(&line);
+        }
+    }
+    fs::write(served.trained.path("all.csv"), table)?;
+    served
+        .trained
+        .run("evaluate --model f16 --data csv=all.csv --json figures.json");
+    let native = served.trained.json("figures.json");
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        page.rank(&query, &gallery).await?;
+        page.wait_for("return document.querySelector('#measures') !== null")
+            .await?;
+        for (what, expected) in [
+            ("rank1", &native["cmc"][0]),
+            ("map", &native["map"]),
+            ("minp", &native["minp"]),
+        ] {
+            let script =
+                format!("return Number(document.querySelector('#measures').dataset.{what})");
+            let found: f64 = driver.execute(script, vec![]).await?.convert()?;
+            let expected = expected.as_f64().context("no figure")?;
+            println!("{what}: {found} and {expected}");
+            ensure!(
+                (found - expected).abs() < 1e-3,
+                "{what}: {found} for {expected}"
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
+    let served = Served::start()?;
+    let (query, gallery) = served.drawn()?;
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        let all = page.rank(&query, &gallery).await?;
+
+        let cut = |least: f64| {
+            format!(
+                "const slider = document.querySelector('#cutoff'); slider.value = {least};
+                slider.dispatchEvent(new Event('input', {{ bubbles: true }})); return true"
+            )
+        };
+        let least = (100.0 * all[4].score).floor() / 100.0;
+        page.wait_for(&cut(least)).await?;
+        let high: Vec<_> = all
+            .iter()
+            .filter(|hit| hit.score >= least)
+            .cloned()
+            .collect();
+        ensure!(
+            page.results().await? == high,
+            "other pictures than from {least} on"
+        );
+        page.wait_for(&cut(-1.0)).await?;
+
+        let camera = |name: &str| name.split_once("_c").map(|(_, rest)| rest[..1].to_string());
+        let own = camera(&query.file_name().unwrap_or_default().to_string_lossy());
+        let click = |id: &str| format!("document.querySelector('#{id}').click(); return true");
+        page.wait_for(&click("other-cameras")).await?;
+        let others: Vec<_> = { all.iter() }
+            .filter(|hit| camera(&hit.name) != own)
+            .cloned()
+            .collect();
+        ensure!(
+            others.len() < all.len(),
+            "the query's camera saw nobody else"
+        );
+        ensure!(
+            page.results().await? == others,
+            "pictures by {own:?} are there"
+        );
+        page.wait_for(&click("other-cameras")).await?;
+
+        page.wait_for(&click("rerank")).await?;
+        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
+            .await?;
+        let mut again = page.results().await?;
+        ensure!(again != all, "re-ranking has changed nothing");
+        again.sort_by(|a, b| b.score.total_cmp(&a.score));
+        ensure!(again == all, "re-ranking has changed more than the order");
         Ok(())
     })
     .await

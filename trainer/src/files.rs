@@ -146,7 +146,7 @@ pub fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     let (mut found, _) = list(folder)?;
     if found.is_empty() {
         bail!(
-            "{} holds no .jpg, .jpeg, .png or .bmp file; name the folder that directly holds the crops",
+            "{} holds no .jpg, .jpeg, .png, .webp or .bmp file; name the folder that directly holds the crops",
             folder.display()
         );
     }
@@ -165,7 +165,7 @@ pub fn images_below(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     if found.is_empty() {
         bail!(
-            "{} and its subfolders hold no .jpg, .jpeg, .png or .bmp file",
+            "{} and its subfolders hold no .jpg, .jpeg, .png, .webp or .bmp file",
             folder.display()
         );
     }
@@ -186,7 +186,9 @@ fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
             if !hidden {
                 folders.push(path);
             }
-        } else if ["jpg", "jpeg", "png", "bmp"].contains(&extension.to_ascii_lowercase().as_str()) {
+        } else if ["jpg", "jpeg", "png", "webp", "bmp"]
+            .contains(&extension.to_ascii_lowercase().as_str())
+        {
             images.push(path);
         }
     }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dcac_model::retrieval::{Calibration, cosine_scores, rank};
+use dcac_model::retrieval::{Calibration, cosine_scores, label_of, rank};
 use maud::html;
 use serde::Serialize;
 
-use crate::data::{label_of, read_pixels};
+use crate::data::read_pixels;
 use crate::device::DeviceArgs;
 use crate::embedder::{Broken, BrokenArgs, Embedder, report_broken};
 use crate::page::{self, Matched, Picture, Ranked, Shown, legend, meaning};

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlElement, Url, UrlSearchParams};
+use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
-use crate::components::{About, Banner, Gallery, Query};
+use crate::components::{About, Banner, Gallery, Query, pictures};
 use crate::samples;
 use crate::state::State;
 use crate::worker::protocol::Backend;
@@ -43,11 +43,16 @@ fn App() -> impl IntoView {
     let state = State::new(base.clone(), parameter("model"), backend);
     let shipped = RwSignal::new(Ok(Vec::new()));
     state.start_engine();
+    let _ = window_event_listener(leptos::ev::paste, move |event| {
+        let data = event.unchecked_into::<ClipboardEvent>().clipboard_data();
+        state.add_to_gallery(pictures(data.and_then(|data| data.files())));
+    });
     spawn_local(async move {
         let loaded = samples::load(&base).await;
         // A visitor who was faster keeps what was chosen.
         if let (Ok(pictures), true) = (&loaded, state.gallery.with_untracked(Vec::is_empty)) {
             state.show_samples(pictures.clone());
+            state.look_for_a_sample();
         }
         shipped.set(loaded);
     });

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use dcac_model::retrieval::{Label, label_of};
 use web_sys::{File, Url};
 
-use crate::market::Tag;
 use crate::worker::protocol::Item;
 
 /// A crop that the page shows and the engine can read by its address.
@@ -17,8 +17,8 @@ pub struct Picture {
     pub name: Arc<str>,
     /// Absolute address, of the site or of a file in the browser's memory.
     pub url: Arc<str>,
-    /// What the name says, where it says something.
-    pub tag: Option<Tag>,
+    /// Whom it shows and by which camera, where the name says that.
+    pub label: Option<Label>,
     /// Size and time of a chosen file, by which a second choice of it is known.
     stamp: Option<(u64, u64)>,
 }
@@ -31,7 +31,7 @@ impl Picture {
             id: NEXT.replace(NEXT.get() + 1),
             name: name.into(),
             url: url.into(),
-            tag: Tag::parse(name),
+            label: label_of(name),
             stamp: None,
         }
     }
@@ -45,6 +45,13 @@ impl Picture {
         })
     }
 
+    /// Whom it shows, where that is known.
+    pub fn person(&self) -> Option<i32> {
+        // 0 stands for nobody in particular.
+        let label = self.label.filter(|label| label.identity > 0);
+        label.map(|label| label.identity)
+    }
+
     /// Whether both are the same file, chosen twice.
     pub fn is_same_file(&self, other: &Self) -> bool {
         self.stamp.is_some() && self.stamp == other.stamp && self.name == other.name
@@ -55,6 +62,7 @@ impl Picture {
         Item {
             id: self.id,
             url: self.url.to_string(),
+            label: self.label,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the page knows, and everything that can happen to it.
 
+use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
 use crate::client::Client;
@@ -48,6 +49,14 @@ pub struct State {
     pub phase: RwSignal<Phase>,
     /// The last answer, while it fits the query and the gallery.
     pub ranking: RwSignal<Option<Ranking>>,
+    /// How well the labelled pictures of the gallery find each other.
+    pub metrics: RwSignal<Option<Metrics>>,
+    /// Whether neighbours that pictures share count too.
+    pub rerank: RwSignal<bool>,
+    /// Whether pictures by the query's camera are left out.
+    pub other_cameras: RwSignal<bool>,
+    /// Pictures less alike are left out.
+    pub cutoff: RwSignal<f32>,
     /// Files that cannot be used: name and reason.
     pub problems: RwSignal<Vec<(String, String)>>,
     /// Something to know about the engine.
@@ -61,8 +70,8 @@ struct Link {
     model: Option<String>,
     backend: Backend,
     client: Option<Client>,
-    /// The last job and its gallery, until it is answered.
-    job: Option<(Job, Vec<Picture>)>,
+    /// The last job, until it is answered.
+    job: Option<Job>,
     jobs: u32,
 }
 
@@ -76,6 +85,10 @@ impl State {
             model: RwSignal::new(Model::Loading(0, 0)),
             phase: RwSignal::new(Phase::Idle),
             ranking: RwSignal::new(None),
+            metrics: RwSignal::new(None),
+            rerank: RwSignal::new(false),
+            other_cameras: RwSignal::new(false),
+            cutoff: RwSignal::new(-1.0),
             problems: RwSignal::new(Vec::new()),
             notice: RwSignal::new(None),
             link: StoredValue::new_local(Link {
@@ -101,7 +114,7 @@ impl State {
                     model: link.model.clone(),
                     backend: link.backend,
                 }));
-                if let Some((job, _)) = &link.job {
+                if let Some(job) = &link.job {
                     client.send(Request::Rank(job.clone()));
                 }
                 link.client = Some(client);
@@ -122,6 +135,23 @@ impl State {
         self.clear_gallery();
         self.samples.set(true);
         self.gallery.set(samples);
+    }
+
+    /// Looks for the first sample whom another one shows too, so that a visitor sees at once
+    /// what the page does.
+    pub fn look_for_a_sample(self) {
+        let shown_again = |picture: &&Picture, all: &[Picture]| {
+            let other =
+                |other: &Picture| other.id != picture.id && other.person() == picture.person();
+            picture.person().is_some() && all.iter().any(other)
+        };
+        let first = self.gallery.with_untracked(|all| {
+            let found = all.iter().find(|picture| shown_again(picture, all));
+            found.cloned()
+        });
+        if let (Some(picture), None) = (first, self.query.get_untracked()) {
+            self.look_for(picture);
+        }
     }
 
     /// Adds pictures of the visitor; the first ones take the samples' place.
@@ -181,27 +211,28 @@ impl State {
         let Some(query) = self.query.get_untracked() else {
             return self.refuse("Choose a query first: a picture of the person to look for.");
         };
-        let mut gallery = self.gallery.get_untracked();
-        gallery.retain(|picture| picture.id != query.id);
-        if gallery.is_empty() {
+        let gallery = self.gallery.get_untracked();
+        let others = gallery.iter().filter(|picture| picture.id != query.id);
+        if others.count() == 0 {
             return self.refuse("Add pictures to the gallery first.");
         }
         if let Model::Failed(reason) = self.model.get_untracked() {
             return self.phase.set(Phase::Failed(reason));
         }
         self.problems.set(Vec::new());
-        self.phase.set(Phase::Working(0, gallery.len() + 1));
+        self.phase.set(Phase::Working(0, gallery.len()));
         self.link.update_value(|link| {
             link.jobs += 1;
             let job = Job {
                 id: link.jobs,
                 query: query.item(),
                 gallery: gallery.iter().map(Picture::item).collect(),
+                rerank: self.rerank.get_untracked(),
             };
             if let Some(client) = &link.client {
                 client.send(Request::Rank(job.clone()));
             }
-            link.job = Some((job, gallery));
+            link.job = Some(job);
         });
     }
 
@@ -214,13 +245,14 @@ impl State {
     fn changed(self) {
         self.link.update_value(|link| link.job = None);
         self.ranking.set(None);
+        self.metrics.set(None);
         self.phase.set(Phase::Idle);
     }
 
     fn receive(self, reply: Reply) {
         let current = self
             .link
-            .with_value(|link| link.job.as_ref().map(|(job, _)| job.id));
+            .with_value(|link| link.job.as_ref().map(|job| job.id));
         match reply {
             Reply::Ready => {}
             Reply::Loading { bytes, total } => self.model.set(Model::Loading(bytes, total)),
@@ -236,12 +268,10 @@ impl State {
             }
             Reply::Unreadable { picture, reason } => self.unreadable(picture, reason),
             Reply::Ranked { job, hits, seconds } if Some(job) == current => {
-                let job = self.link.try_update_value(|link| link.job.take());
-                let gallery = job
-                    .flatten()
-                    .map(|(_, gallery)| gallery)
-                    .unwrap_or_default();
-                let find = |id| gallery.iter().find(|picture| picture.id == id).cloned();
+                let find = |id| {
+                    let gallery = self.gallery.read_untracked();
+                    gallery.iter().find(|picture| picture.id == id).cloned()
+                };
                 let hits = hits.iter();
                 self.ranking.set(Some(
                     hits.filter_map(|hit| Some((find(hit.picture)?, hit.score)))
@@ -249,13 +279,20 @@ impl State {
                 ));
                 self.phase.set(Phase::Done(seconds));
             }
+            Reply::Measured { job, metrics } if Some(job) == current => {
+                self.link.update_value(|link| link.job = None);
+                self.metrics.set(metrics);
+            }
             Reply::JobFailed { job, reason } if Some(job) == current => {
                 self.link.update_value(|link| link.job = None);
                 self.refuse(&reason);
             }
             Reply::Broken { reason } => self.broken(reason),
             // The end of a job that nobody waits for any more.
-            Reply::Progress { .. } | Reply::Ranked { .. } | Reply::JobFailed { .. } => {}
+            Reply::Progress { .. }
+            | Reply::Ranked { .. }
+            | Reply::Measured { .. }
+            | Reply::JobFailed { .. } => {}
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 use super::{ImageError, Pixels};
 
-/// Decodes a JPEG or PNG file, or a BMP where the crate `image` is built with it, told apart by content. Grey, palette and 16-bit
-/// images become 8-bit RGB; transparency is dropped, not blended.
+/// Decodes a JPEG, PNG or WebP file, or a BMP where the crate `image` is built with it, told
+/// apart by content, and turns it upright as its EXIF orientation asks. Grey, palette and
+/// 16-bit images become 8-bit RGB; transparency is dropped, not blended.
 ///
 /// # Errors
 /// Other formats, broken or truncated files, sides beyond [`Pixels::LIMIT`].
@@ -17,7 +18,7 @@ pub fn decode(bytes: &[u8]) -> Result<Pixels, ImageError> {
         .with_guessed_format()
         .map_err(|error| failed(error.to_string()))?;
     match reader.format() {
-        Some(ImageFormat::Bmp | ImageFormat::Jpeg | ImageFormat::Png) => {}
+        Some(ImageFormat::Bmp | ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP) => {}
         Some(other) => return Err(failed(format!("it is a {other:?} file"))),
         None => {
             return Err(failed(
@@ -29,7 +30,14 @@ pub fn decode(bytes: &[u8]) -> Result<Pixels, ImageError> {
     limits.max_image_width = Some(Pixels::LIMIT as u32);
     limits.max_image_height = Some(Pixels::LIMIT as u32);
     reader.limits(limits);
-    let image = reader.decode().map_err(|error| failed(error.to_string()))?;
+    let upright = || {
+        let mut decoder = reader.into_decoder()?;
+        let orientation = decoder.orientation()?;
+        let mut image = DynamicImage::from_decoder(decoder)?;
+        image.apply_orientation(orientation);
+        Ok(image)
+    };
+    let image = upright().map_err(|error: image::ImageError| failed(error.to_string()))?;
     let rgb = image.into_rgb8();
     Pixels::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
 }

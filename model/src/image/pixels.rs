@@ -12,7 +12,7 @@ pub struct Pixels {
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The bytes are no image that this program reads.
-    #[error("not a readable JPEG or PNG image: {0}")]
+    #[error("not a readable JPEG, PNG or WebP image: {0}")]
     Decode(String),
     /// An image without pixels, or with too many.
     #[error("an image of {width} x {height} pixels; expected 1 to {limit} on each side")]

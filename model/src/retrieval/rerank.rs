@@ -15,6 +15,17 @@ pub struct Rerank {
     pub lambda: f32,
 }
 
+impl Default for Rerank {
+    /// The settings of the original paper.
+    fn default() -> Self {
+        Self {
+            k1: 20,
+            k2: 6,
+            lambda: 0.3,
+        }
+    }
+}
+
 impl Rerank {
     /// How many neighbours of every image are needed.
     pub fn depth(&self) -> usize {

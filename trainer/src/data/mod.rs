@@ -14,7 +14,7 @@ use dcac_model::image::{Pixels, decode};
 use dcac_model::retrieval::Label;
 
 pub use batches::{Loader, TrainBatch, View, plain};
-pub use layout::{HELP, Layout, label_of};
+pub use layout::{HELP, Layout};
 pub use sampler::epoch_batches;
 #[cfg(test)]
 pub use set::TrainingImage;

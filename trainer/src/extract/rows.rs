@@ -5,9 +5,9 @@ use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use dcac_model::retrieval::label_of;
 
 use super::part::Part;
-use crate::data::label_of;
 
 /// Embeddings and what their files' names say.
 pub struct Rows {

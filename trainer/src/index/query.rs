@@ -22,7 +22,7 @@ pub struct SearchArgs {
     /// Folder of the model that made the embeddings
     #[arg(long)]
     model: PathBuf,
-    /// JPEG or PNG crop to look for; may be repeated
+    /// JPEG, PNG or WebP crop to look for; may be repeated
     #[arg(long, required = true)]
     query: Vec<PathBuf>,
     /// How many to print and write

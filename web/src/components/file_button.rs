@@ -15,6 +15,9 @@ pub fn FileButton(
     text: &'static str,
     /// Whether several files can be chosen at once.
     multiple: bool,
+    /// Whether a folder is chosen, with all that is in it.
+    #[prop(optional)]
+    folder: bool,
     /// Takes what was chosen.
     on_files: Callback<Vec<Picture>>,
 ) -> impl IntoView {
@@ -30,7 +33,8 @@ pub fn FileButton(
             id=id
             type="file"
             multiple=multiple
-            accept="image/jpeg,image/png"
+            prop:webkitdirectory=folder
+            accept="image/jpeg,image/png,image/webp"
             on:change:target=chosen
         />
         <label class="button" for=id>

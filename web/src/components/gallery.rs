@@ -1,10 +1,12 @@
 //! The pictures to search, and the answer.
 
+use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
 use super::drop_zone::DropZone;
 use super::file_button::FileButton;
 use super::tile::{Hit, Tile, Verdict};
+use super::tools::Tools;
 use crate::picture::Picture;
 use crate::state::{Model, Phase, Ranking, State};
 
@@ -42,6 +44,7 @@ pub fn Gallery(
                 <p class="muted summary">{move || summary(state)}</p>
                 <div class="actions">
                     <FileButton id="gallery-input" text="Add pictures" multiple=true on_files=take />
+                    <FileButton id="folder-input" text="Add a folder" multiple=true folder=true on_files=take />
                     <button
                         class="button"
                         type="button"
@@ -60,6 +63,9 @@ pub fn Gallery(
                     </button>
                 </div>
             </div>
+            {move || introduction(state).map(|text| view! { <p class="intro" id="introduction">{text}</p> })}
+            <Tools state />
+            {move || state.metrics.get().map(measures)}
             <ol id="results" data-state=phase>{move || pictures_of(state)}</ol>
             <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
                 "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
@@ -84,20 +90,78 @@ fn pictures_of(state: State) -> AnyView {
         Model::Started(started) => started.model.calibration,
         _ => None,
     });
-    let hits = hits.into_iter().enumerate();
-    hits.map(|(index, (picture, score))| {
-        let verdict = Verdict::of(query.as_ref(), &picture);
-        let probability = calibration.map(|map| map.probability(score));
-        view! { <Hit state picture place={index + 1} score probability verdict /> }
-    })
-    .collect_view()
-    .into_any()
+    let shown = shown(state, hits).into_iter().enumerate();
+    shown
+        .map(|(index, (picture, score))| {
+            let verdict = Verdict::of(query.as_ref(), &picture);
+            let probability = calibration.map(|map| map.probability(score));
+            view! { <Hit state picture place={index + 1} score probability verdict /> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+/// The hits that the visitor wants to see.
+fn shown(state: State, mut hits: Ranking) -> Ranking {
+    let camera = |picture: &Picture| picture.label.map(|label| label.camera);
+    let own = state
+        .query
+        .with_untracked(|query| query.as_ref().and_then(camera));
+    let (cutoff, others) = (state.cutoff.get(), state.other_cameras.get());
+    hits.retain(|(picture, score)| {
+        *score >= cutoff && !(others && own.is_some() && camera(picture) == own)
+    });
+    hits
+}
+
+/// What a visitor sees who has not done anything yet.
+fn introduction(state: State) -> Option<String> {
+    let hits = state.ranking.with(|hits| hits.as_ref().map(Vec::len));
+    let hits = hits.filter(|_| state.samples.get())?;
+    Some(format!(
+        "The picture under “Query” was compared with {hits} sample pictures, here in your browser; the most alike come first. Click anyone to look for them, or add pictures of your own."
+    ))
+}
+
+/// How well the gallery's pictures find each other, in the field's measures.
+fn measures(metrics: Metrics) -> impl IntoView {
+    let percent = |share: f64| 100.0 * share;
+    let text = format!(
+        "Every labelled picture looked for in the whole gallery ({} queries with a match by another camera): Rank-1 {:.1} %, Rank-5 {:.1} %, Rank-10 {:.1} %, mAP {:.1} %, mINP {:.1} %.",
+        metrics.queries,
+        percent(metrics.rank(1)),
+        percent(metrics.rank(5)),
+        percent(metrics.rank(10)),
+        percent(metrics.map),
+        percent(metrics.minp)
+    );
+    view! {
+        <p
+            class="muted measures"
+            id="measures"
+            data-rank1=metrics.rank(1).to_string()
+            data-map=metrics.map.to_string()
+            data-minp=metrics.minp.to_string()
+        >
+            {text}
+        </p>
+    }
 }
 
 fn summary(state: State) -> String {
     let query = state.query.get();
     match (state.ranking.get(), state.gallery.with(Vec::len)) {
-        (Some(hits), _) => grade(query.as_ref(), &hits),
+        (Some(hits), _) => {
+            let (all, hits) = (hits.len(), shown(state, hits));
+            match hits.len() {
+                0 => format!("None of {all} pictures is that alike."),
+                count if count < all => format!(
+                    "{count} of {all} pictures. {}",
+                    grade(query.as_ref(), &hits)
+                ),
+                _ => grade(query.as_ref(), &hits),
+            }
+        }
         (None, 0) => String::new(),
         (None, count) if state.samples.get() => {
             format!("{count} sample pictures. Click anyone to look for them.")

@@ -8,8 +8,10 @@ mod gallery;
 mod query;
 mod status;
 mod tile;
+mod tools;
 
 pub use about::About;
 pub use banner::Banner;
+pub use drop_zone::pictures;
 pub use gallery::Gallery;
 pub use query::Query;

@@ -20,8 +20,8 @@ pub fn Query(state: State) -> impl IntoView {
     });
     let picture = move || {
         state.query.get().map(|picture| {
-            let about = picture.tag.map(|tag| {
-                view! { <p class="muted">{format!("ID {} · camera {}", tag.identity, tag.camera)}</p> }
+            let about = picture.label.map(|label| {
+                view! { <p class="muted">{format!("ID {} · camera {}", label.identity, label.camera)}</p> }
             });
             view! {
                 <img src=picture.url.to_string() alt=format!("Query: {}", picture.name) />

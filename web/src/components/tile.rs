@@ -19,9 +19,8 @@ pub enum Verdict {
 impl Verdict {
     /// Compares what two names say.
     pub fn of(query: Option<&Picture>, picture: &Picture) -> Self {
-        let identity = |picture: &Picture| picture.tag.filter(|tag| tag.is_person());
-        match (query.and_then(identity), picture.tag) {
-            (Some(query), Some(tag)) if query.identity == tag.identity => Self::Right,
+        match (query.and_then(Picture::person), picture.label) {
+            (Some(query), Some(label)) if query == label.identity => Self::Right,
             (Some(_), Some(_)) => Self::Wrong,
             _ => Self::Unknown,
         }
@@ -94,10 +93,10 @@ pub fn Hit(
 }
 
 fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
-    let caption = match picture.tag {
-        Some(tag) if tag.is_person() => format!("ID {} · cam {}", tag.identity, tag.camera),
-        Some(tag) => format!("Unknown · cam {}", tag.camera),
-        None => picture.name.to_string(),
+    let caption = match (picture.label, picture.person()) {
+        (Some(label), Some(person)) => format!("ID {person} · cam {}", label.camera),
+        (Some(label), None) => format!("Unknown · cam {}", label.camera),
+        (None, _) => picture.name.to_string(),
     };
     let (url, name) = (picture.url.to_string(), picture.name.to_string());
     let look = move |_| {

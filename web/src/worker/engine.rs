@@ -1,10 +1,14 @@
 //! Embeds pictures and ranks them.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use dcac_model::image::{Preprocess, decode};
 use dcac_model::reid::EncoderConfig;
-use dcac_model::retrieval::{cosine_scores, rank};
+use dcac_model::retrieval::{
+    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, rank,
+};
+use gloo::timers::future::sleep;
 
 use super::encoder::Encoder;
 use super::fetch;
@@ -12,6 +16,9 @@ use super::protocol::{Hit, Item, Job, Reply};
 
 /// Pictures per forward: enough to keep a GPU busy, few enough that progress moves.
 const BATCH: usize = 8;
+
+/// Milliseconds of work after which newer messages are let in.
+const BREATH: f64 = 50.0;
 
 /// A loaded model and the embeddings that it computed so far.
 pub struct Engine {
@@ -52,19 +59,58 @@ impl Engine {
         let query = (self.known.get(&job.query.id))
             .ok_or_else(|| Stop::Job("the query picture cannot be used".to_string()))?;
         let (ids, rows): (Vec<u32>, Vec<&[f32]>) = (job.gallery.iter())
+            .filter(|item| item.id != job.query.id)
             .filter_map(|item| Some((item.id, self.known.get(&item.id)?.as_slice())))
             .unzip();
         if ids.is_empty() {
-            let reason = "no picture of the gallery can be used; add JPEG or PNG pictures";
+            let reason = "no picture of the gallery can be used; add JPEG, PNG or WebP pictures";
             return Err(Stop::Job(reason.to_string()));
         }
-        let scores = cosine_scores(query, &rows.concat());
-        let order = rank(&scores).map_err(|error| Stop::Engine(error.to_string()))?;
+        let gallery = rows.concat();
+        let scores = cosine_scores(query, &gallery);
+        let mut order_by = scores.clone();
+        if job.rerank {
+            rerank(query, &gallery).adjust(0, &mut order_by);
+        }
+        let order = rank(&order_by).map_err(|error| Stop::Engine(error.to_string()))?;
         let hit = |index: usize| Hit {
             picture: ids[index],
             score: scores[index],
         };
         Ok(order.into_iter().map(hit).collect())
+    }
+
+    /// Measures how well the labelled pictures of a job's gallery find each other: every one
+    /// is looked for in all, by the protocol of the field. None where nobody is seen by two
+    /// cameras, and `Stop::Replaced` once `replaced` says that a newer job waits.
+    pub async fn measure(
+        &self,
+        job: &Job,
+        replaced: impl Fn() -> bool,
+    ) -> Result<Option<Metrics>, Stop> {
+        let labelled = |item: &Item| Some((item.label?, self.known.get(&item.id)?.as_slice()));
+        let (labels, rows): (Vec<Label>, Vec<&[f32]>) =
+            job.gallery.iter().filter_map(labelled).unzip();
+        let gallery = Gallery::new(&labels);
+        let features = rows.concat();
+        let mut found = Vec::new();
+        let mut begin = js_sys::Date::now();
+        for (row, &label) in rows.iter().zip(&labels) {
+            if label.identity <= 0 {
+                continue;
+            }
+            let mut scores = cosine_scores(row, &features);
+            let measured = gallery.measure(label, &mut scores);
+            found.push(measured.map_err(|error| Stop::Engine(error.to_string()))?);
+            if js_sys::Date::now() - begin > BREATH {
+                sleep(Duration::ZERO).await;
+                if replaced() {
+                    return Err(Stop::Replaced);
+                }
+                begin = js_sys::Date::now();
+            }
+        }
+        Ok(Metrics::of(&found, gallery.len(), RANKS).ok())
     }
 
     /// Embeds the job's pictures that are not known yet.
@@ -125,4 +171,22 @@ impl Engine {
         self.preprocess.apply(&image, &mut pixels[start..]);
         Ok(())
     }
+}
+
+/// What re-ranks a gallery for a query, with the settings of the original paper.
+fn rerank(query: &[f32], gallery: &[f32]) -> Reranked {
+    let rule = Rerank::default();
+    let features = [query, gallery].concat();
+    let neighbours: Vec<Neighbours> = features
+        .chunks(query.len())
+        .map(|image| Neighbours::of(&cosine_scores(image, &features), rule.depth()))
+        .collect();
+    Reranked::new(
+        &features,
+        query.len(),
+        1,
+        &neighbours,
+        rule,
+        &|count, one| (0..count).map(one).collect(),
+    )
 }

@@ -84,11 +84,19 @@ impl Shared {
         while let Some(job) = self.waiting.take() {
             let begin = js_sys::Date::now();
             let replaced = || self.waiting.borrow().is_some();
-            let reply = match engine.run(&job, replaced, post).await {
-                Ok(hits) => Reply::Ranked {
+            let answer = async {
+                let hits = engine.run(&job, replaced, post).await?;
+                post(&Reply::Ranked {
                     job: job.id,
                     hits,
                     seconds: (js_sys::Date::now() - begin) / 1000.0,
+                });
+                engine.measure(&job, replaced).await
+            };
+            let reply = match answer.await {
+                Ok(metrics) => Reply::Measured {
+                    job: job.id,
+                    metrics,
                 },
                 Err(Stop::Replaced) => continue,
                 Err(Stop::Job(reason)) => Reply::JobFailed {

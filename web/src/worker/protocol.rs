@@ -1,6 +1,6 @@
 //! Messages between the page and its worker, sent as JSON text.
 
-use dcac_model::retrieval::Calibration;
+use dcac_model::retrieval::{Calibration, Label, Metrics};
 use serde::{Deserialize, Serialize};
 
 /// What the page asks.
@@ -39,10 +39,12 @@ pub enum Backend {
 pub struct Job {
     /// Number of the job.
     pub id: u32,
-    /// The crop to look for.
+    /// The crop to look for; it may be one of the gallery, where it is not ranked.
     pub query: Item,
     /// The crops to rank.
     pub gallery: Vec<Item>,
+    /// Whether neighbours that two pictures share count too (k-reciprocal re-ranking).
+    pub rerank: bool,
 }
 
 /// A picture by its address.
@@ -52,6 +54,8 @@ pub struct Item {
     pub id: u32,
     /// Absolute address.
     pub url: String,
+    /// Whom it shows, where that is known.
+    pub label: Option<Label>,
 }
 
 /// What the worker answers.
@@ -97,6 +101,13 @@ pub enum Reply {
         hits: Vec<Hit>,
         /// Time taken.
         seconds: f64,
+    },
+    /// How well every labelled picture of a job's gallery finds the others.
+    Measured {
+        /// The job.
+        job: u32,
+        /// None where no person is seen by two cameras.
+        metrics: Option<Metrics>,
     },
     /// A job has no answer.
     JobFailed {

@@ -82,12 +82,6 @@ pub fn split(folder: &Path, split: Split, pattern: &Pattern) -> Result<Vec<Crop>
     Ok(crops)
 }
 
-/// What a name in the manner of Market-1501, DukeMTMC-reID, MSMT17 or CUHK03-NP says.
-pub fn label_of(name: &str) -> Option<Label> {
-    // The most generous of the four takes the others' names too.
-    parse(name, &MARKET1501)
-}
-
 fn parse(name: &str, pattern: &Pattern) -> Option<Label> {
     let (identity, rest) = name.split_once("_c")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit())?;

@@ -12,8 +12,6 @@ use std::str::FromStr;
 
 use anyhow::Result;
 
-pub use folders::label_of;
-
 use super::{Crop, Split};
 
 /// A known layout. The sets of the classical protocol beside [`Layout::Cuhk02`] and
