@@ -125,9 +125,9 @@ fn introduction(state: State) -> Option<String> {
 
 /// How well the gallery's pictures find each other, in the field's measures.
 fn measures(metrics: Metrics) -> impl IntoView {
-    let percent = |share: f64| 100.0 * share;
+    let percent = |share: f64| format!("{:.1}\u{a0}%", 100.0 * share);
     let text = format!(
-        "Every labelled picture looked for in the whole gallery ({} queries with a match by another camera): Rank-1 {:.1} %, Rank-5 {:.1} %, Rank-10 {:.1} %, mAP {:.1} %, mINP {:.1} %.",
+        "Whole gallery, {} pictures as queries: Rank-1 {}, Rank-5 {}, Rank-10 {}, mAP {}, mINP {}",
         metrics.queries,
         percent(metrics.rank(1)),
         percent(metrics.rank(5)),
@@ -139,6 +139,7 @@ fn measures(metrics: Metrics) -> impl IntoView {
         <p
             class="muted measures"
             id="measures"
+            title="Every labelled picture of a person whom another camera saw too is looked for in all others, by the protocol of the field"
             data-rank1=metrics.rank(1).to_string()
             data-map=metrics.map.to_string()
             data-minp=metrics.minp.to_string()
