@@ -7,11 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use dcac_tests::browser::with_browser;
 use dcac_tests::page::Page;
 use dcac_tests::site::Site;
 use dcac_tests::trainer::{Hit, Trained, pictures, rank};
 use serde_json::{Value, json};
+use thirtyfour::extensions::cdp::ChromeDevTools;
 use xtask::paths;
 
 /// How far a score in the browser may be from the trainer's.
@@ -364,6 +367,155 @@ async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
         ensure!(again != all, "re-ranking has changed nothing");
         again.sort_by(|a, b| b.score.total_cmp(&a.score));
         ensure!(again == all, "re-ranking has changed more than the order");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn matching_parts_are_those_of_the_trainer() -> Result<()> {
+    let served = Served::start()?;
+    let (query, gallery) = served.drawn()?;
+    let hit = &gallery[..1];
+    fs::create_dir(served.trained.path("one"))?;
+    let name = hit[0].file_name().context("a name")?;
+    fs::copy(&hit[0], served.trained.path("one").join(name))?;
+    served.trained.run(&format!(
+        "rank --model f16 --query {} --gallery one --html one.html --patches 1",
+        query.display()
+    ));
+    let native = served.trained.page("one.html");
+    let native = native
+        .split_once("data-similarity=\"")
+        .context("no similarity")?
+        .1;
+    let native = native.split('"').next().context("no similarity")?;
+    let native = STANDARD.decode(native)?;
+    let count = native.len().isqrt();
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        page.rank(&query, hit).await?;
+        page.wait_for("document.querySelector('.ask').click(); return true")
+            .await?;
+        page.wait_for("return document.querySelector('#why .squares') !== null")
+            .await?;
+        // How bright every part of the query is, then of the hit.
+        let script = "return [...document.querySelectorAll('.squares i')]
+            .map(part => 1 - Number(part.style.getPropertyValue('--dark')) / 0.85)";
+        let rest: Vec<f64> = driver.execute(script, vec![]).await?.convert()?;
+        ensure!(
+            rest.len() == 2 * count,
+            "{} parts, expected {count} twice",
+            rest.len()
+        );
+        for part in 0..count {
+            let row = &native[part * count..][..count];
+            let best = f64::from(*row.iter().max().context("no parts")?) / 255.0;
+            ensure!(
+                (rest[part] - best).abs() < 0.01,
+                "part {part}: {} for {best}",
+                rest[part]
+            );
+        }
+        page.wait_for(
+            "document.querySelector('.squares i:nth-child(4)')
+                .dispatchEvent(new Event('pointerenter')); return true",
+        )
+        .await?;
+        let chosen: Vec<f64> = driver.execute(script, vec![]).await?.convert()?;
+        for part in 0..count {
+            let alike = f64::from(native[3 * count + part]) / 255.0;
+            let found = chosen[count + part];
+            ensure!(
+                (found - alike).abs() < 0.01,
+                "part {part}: {found} for {alike}"
+            );
+        }
+        driver
+            .screenshot(&paths::target().join("screenshots/why.png"))
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn several_queries_are_averaged() -> Result<()> {
+    let served = Served::start()?;
+    let (first, gallery) = served.drawn()?;
+    let model = served.trained.path("f16");
+    let second = &gallery[3];
+    let alone = [
+        rank(&model, &first, &gallery)?,
+        rank(&model, second, &gallery)?,
+    ];
+    let score = |hits: &[Hit], name: &str| {
+        let hit = hits.iter().find(|hit| hit.name == name);
+        hit.map(|hit| hit.score)
+            .context("a picture without a score")
+    };
+    let name = second.file_name().context("a name")?.to_string_lossy();
+    let length = (2.0 + 2.0 * score(&alone[0], &name)?).sqrt();
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        page.rank(&first, &gallery).await?;
+        let click =
+            format!("document.querySelector('[data-name=\"{name}\"] .more').click(); return true");
+        page.wait_for(&click).await?;
+        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
+            .await?;
+        let hits = page.results().await?;
+        ensure!(hits.len() == gallery.len() - 1, "{} hits", hits.len());
+        for hit in &hits {
+            let expected = (score(&alone[0], &hit.name)? + score(&alone[1], &hit.name)?) / length;
+            let difference = (hit.score - expected).abs();
+            ensure!(
+                difference < TOLERANCE,
+                "{}: {} for {expected}",
+                hit.name,
+                hit.score
+            );
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn folders_can_be_dropped() -> Result<()> {
+    let served = Served::start()?;
+    let (_, gallery) = served.drawn()?;
+    let folder = tempfile::tempdir()?;
+    let inner = folder.path().join("crops/inside");
+    fs::create_dir_all(&inner)?;
+    // More than a browser hands out at a time.
+    for (number, path) in gallery.iter().cycle().take(120).enumerate() {
+        fs::copy(path, inner.join(format!("{number:03}.jpg")))?;
+    }
+    fs::copy(&gallery[0], folder.path().join("crops/outside.jpg"))?;
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        let place: (f64, f64) = driver
+            .execute(
+                "const box = document.querySelector('.gallery').getBoundingClientRect();
+                return [box.x + box.width / 2, box.y + box.height / 2]",
+                vec![],
+            )
+            .await?
+            .convert()?;
+        let tools = ChromeDevTools::new(driver.handle.clone());
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({
+                "type": kind, "x": place.0, "y": place.1,
+                "data": { "items": [], "files": [folder.path().join("crops")], "dragOperationsMask": 1 },
+            });
+            (tools.execute_cdp_with_params("Input.dispatchDragEvent", event)).await?;
+        }
+        page.wait_for("return document.querySelectorAll('#results .tile').length === 121")
+            .await?;
         Ok(())
     })
     .await

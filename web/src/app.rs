@@ -5,7 +5,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
-use crate::components::{About, Banner, Gallery, Query, pictures};
+use crate::components::{About, Banner, Gallery, Query, Why, pictures};
 use crate::samples;
 use crate::state::State;
 use crate::worker::protocol::Backend;
@@ -63,5 +63,6 @@ fn App() -> impl IntoView {
             <Gallery state shipped />
         </main>
         <About state />
+        <Why state />
     }
 }

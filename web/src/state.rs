@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use crate::client::Client;
 use crate::picture::Picture;
-use crate::worker::protocol::{Backend, Job, Reply, Request, Start, Started};
+use crate::worker::protocol::{Backend, Job, Pair, Parts, Reply, Request, Start, Started};
 
 /// The model and its engine.
 #[derive(Clone, Debug)]
@@ -31,6 +31,17 @@ pub enum Phase {
     Failed(String),
 }
 
+/// A query and a hit, and which parts of them look alike once that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// The query.
+    pub query: Picture,
+    /// What was found.
+    pub hit: Picture,
+    /// Which parts look alike, or why that cannot be told.
+    pub parts: Option<Result<Parts, String>>,
+}
+
 /// Pictures and their likeness to the query, the most alike first.
 pub type Ranking = Vec<(Picture, f32)>;
 
@@ -43,12 +54,16 @@ pub struct State {
     pub samples: RwSignal<bool>,
     /// The picture to look for.
     pub query: RwSignal<Option<Picture>>,
+    /// More pictures of the same person, averaged with it.
+    pub also: RwSignal<Vec<Picture>>,
     /// The model.
     pub model: RwSignal<Model>,
     /// The current job's progress or end.
     pub phase: RwSignal<Phase>,
     /// The last answer, while it fits the query and the gallery.
     pub ranking: RwSignal<Option<Ranking>>,
+    /// The hit that the visitor wants to understand.
+    pub why: RwSignal<Option<Why>>,
     /// How well the labelled pictures of the gallery find each other.
     pub metrics: RwSignal<Option<Metrics>>,
     /// Whether neighbours that pictures share count too.
@@ -82,9 +97,11 @@ impl State {
             gallery: RwSignal::new(Vec::new()),
             samples: RwSignal::new(false),
             query: RwSignal::new(None),
+            also: RwSignal::new(Vec::new()),
             model: RwSignal::new(Model::Loading(0, 0)),
             phase: RwSignal::new(Phase::Idle),
             ranking: RwSignal::new(None),
+            why: RwSignal::new(None),
             metrics: RwSignal::new(None),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
@@ -179,17 +196,25 @@ impl State {
         self.changed();
         self.samples.set(false);
         self.problems.set(Vec::new());
-        let query = self.query.get_untracked().map(|query| query.id);
         let gone = std::mem::take(&mut *self.gallery.write());
-        for picture in gone.iter().filter(|picture| Some(picture.id) != query) {
+        for picture in gone.iter().filter(|picture| !self.is_query(picture)) {
             picture.release();
         }
     }
 
-    /// Chooses the picture to look for.
-    pub fn set_query(self, picture: Picture) {
-        self.changed();
-        self.replace_query(picture);
+    fn is_query(self, picture: &Picture) -> bool {
+        let first = |query: &Option<Picture>| query.as_ref() == Some(picture);
+        self.query.with_untracked(first) || self.also.with_untracked(|all| all.contains(picture))
+    }
+
+    /// Chooses pictures of the person to look for.
+    pub fn set_query(self, pictures: Vec<Picture>) {
+        let mut pictures = pictures.into_iter();
+        if let Some(first) = pictures.next() {
+            self.changed();
+            self.replace_query(first);
+            self.also.set(pictures.collect());
+        }
     }
 
     /// Looks for a picture of the gallery in all others.
@@ -198,11 +223,33 @@ impl State {
         self.rank();
     }
 
+    /// Looks for what a picture of the gallery and those before have in common.
+    pub fn look_for_too(self, picture: Picture) {
+        if !self.is_query(&picture) {
+            self.also.update(|all| all.push(picture));
+        }
+        self.rank();
+    }
+
+    /// Takes one of the further pictures out of the query.
+    pub fn leave_out(self, picture: &Picture) {
+        self.also.update(|all| all.retain(|other| other != picture));
+        self.release_unless_shown(picture);
+        self.rank();
+    }
+
     fn replace_query(self, picture: Picture) {
-        let before = self.query.write().replace(picture);
-        let kept = |old: &Picture| self.gallery.with_untracked(|all| all.contains(old));
-        if let Some(before) = before.filter(|old| !kept(old)) {
-            before.release();
+        let mut before = std::mem::take(&mut *self.also.write());
+        before.extend(self.query.write().replace(picture));
+        for old in before {
+            self.release_unless_shown(&old);
+        }
+    }
+
+    fn release_unless_shown(self, picture: &Picture) {
+        let shown = self.gallery.with_untracked(|all| all.contains(picture));
+        if !shown && !self.is_query(picture) {
+            picture.release();
         }
     }
 
@@ -212,8 +259,7 @@ impl State {
             return self.refuse("Choose a query first: a picture of the person to look for.");
         };
         let gallery = self.gallery.get_untracked();
-        let others = gallery.iter().filter(|picture| picture.id != query.id);
-        if others.count() == 0 {
+        if gallery.iter().all(|picture| self.is_query(picture)) {
             return self.refuse("Add pictures to the gallery first.");
         }
         if let Model::Failed(reason) = self.model.get_untracked() {
@@ -225,7 +271,10 @@ impl State {
             link.jobs += 1;
             let job = Job {
                 id: link.jobs,
-                query: query.item(),
+                queries: std::iter::once(&query)
+                    .chain(&*self.also.read_untracked())
+                    .map(Picture::item)
+                    .collect(),
                 gallery: gallery.iter().map(Picture::item).collect(),
                 rerank: self.rerank.get_untracked(),
             };
@@ -233,6 +282,27 @@ impl State {
                 client.send(Request::Rank(job.clone()));
             }
             link.job = Some(job);
+        });
+    }
+
+    /// Asks which parts of the query and a hit look alike.
+    pub fn explain(self, hit: Picture) {
+        let Some(query) = self.query.get_untracked() else {
+            return;
+        };
+        let pair = Pair {
+            query: query.item(),
+            hit: hit.item(),
+        };
+        self.why.set(Some(Why {
+            query,
+            hit,
+            parts: None,
+        }));
+        self.link.with_value(|link| {
+            if let Some(client) = &link.client {
+                client.send(Request::Compare(pair));
+            }
         });
     }
 
@@ -245,6 +315,7 @@ impl State {
     fn changed(self) {
         self.link.update_value(|link| link.job = None);
         self.ranking.set(None);
+        self.why.set(None);
         self.metrics.set(None);
         self.phase.set(Phase::Idle);
     }
@@ -283,6 +354,12 @@ impl State {
                 self.link.update_value(|link| link.job = None);
                 self.metrics.set(metrics);
             }
+            Reply::Compared { pair, parts } => self.why.update(|why| {
+                let asked = why.as_mut();
+                if let Some(why) = asked.filter(|why| (why.query.id, why.hit.id) == pair) {
+                    why.parts = Some(parts);
+                }
+            }),
             Reply::JobFailed { job, reason } if Some(job) == current => {
                 self.link.update_value(|link| link.job = None);
                 self.refuse(&reason);
@@ -300,6 +377,9 @@ impl State {
     fn unreadable(self, id: u32, reason: String) {
         let is_it = |picture: &Picture| picture.id == id;
         let query = self.query.get_untracked().filter(is_it);
+        let query = query.or(self
+            .also
+            .with_untracked(|all| all.iter().find(|p| is_it(p)).cloned()));
         let listed = self
             .gallery
             .with_untracked(|all| all.iter().find(|p| is_it(p)).cloned());
@@ -309,6 +389,7 @@ impl State {
         let name = picture.name.to_string();
         self.problems.update(|all| all.push((name, reason)));
         self.gallery.update(|all| all.retain(|p| !is_it(p)));
+        self.also.update(|all| all.retain(|p| !is_it(p)));
     }
 
     fn broken(self, reason: String) {

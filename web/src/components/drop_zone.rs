@@ -1,8 +1,10 @@
 //! Somewhere to drop files.
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use web_sys::{DragEvent, FileList};
 
+use super::dropped::Dropped;
 use crate::picture::Picture;
 
 /// A region that takes dropped pictures and shows that it does.
@@ -25,8 +27,13 @@ pub fn DropZone(
     let drop = move |event: DragEvent| {
         event.prevent_default();
         over.set(false);
-        let files = event.data_transfer().and_then(|data| data.files());
-        on_files.run(pictures(files));
+        if let Some(data) = event.data_transfer() {
+            let dropped = Dropped::of(&data);
+            spawn_local(async move {
+                let files = dropped.files().await;
+                on_files.run(files.iter().filter_map(Picture::of).collect());
+            });
+        }
     };
     view! {
         <section

@@ -3,15 +3,18 @@
 mod about;
 mod banner;
 mod drop_zone;
+mod dropped;
 mod file_button;
 mod gallery;
 mod query;
 mod status;
 mod tile;
 mod tools;
+mod why;
 
 pub use about::About;
 pub use banner::Banner;
 pub use drop_zone::pictures;
 pub use gallery::Gallery;
 pub use query::Query;
+pub use why::Why;

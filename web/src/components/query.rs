@@ -11,13 +11,21 @@ use crate::state::State;
 /// Choice of the query, the button that ranks, and what came of it.
 #[component]
 pub fn Query(state: State) -> impl IntoView {
-    let take = Callback::new(move |files: Vec<Picture>| {
-        let mut files = files.into_iter();
-        if let Some(picture) = files.next() {
-            state.set_query(picture);
-        }
-        files.for_each(|unused| unused.release());
-    });
+    let take = Callback::new(move |files: Vec<Picture>| state.set_query(files));
+    let also = move || {
+        let pictures = state.also.get().into_iter();
+        let tiles = pictures.map(|picture| {
+            let name = picture.name.to_string();
+            let url = picture.url.to_string();
+            let leave_out = move |_| state.leave_out(&picture);
+            view! {
+                <button type="button" title=format!("Leave {name} out of the query") on:click=leave_out>
+                    <img src=url alt=name.clone() />
+                </button>
+            }
+        });
+        tiles.collect_view()
+    };
     let picture = move || {
         state.query.get().map(|picture| {
             let about = picture.label.map(|label| {
@@ -47,8 +55,12 @@ pub fn Query(state: State) -> impl IntoView {
         <DropZone class="card query" label="Query" on_files=take>
             <h2>"Query"</h2>
             <div class="subject">{move || picture().unwrap_or_else(empty)}</div>
+            <div class="also" class:hidden=move || state.also.with(Vec::is_empty)>
+                <p class="muted">"Averaged with"</p>
+                {also}
+            </div>
             <div class="actions">
-                <FileButton id="query-input" text="Choose a picture" multiple=false on_files=take />
+                <FileButton id="query-input" text="Choose a picture" multiple=true on_files=take />
                 <button
                     class="button primary"
                     id="run"

@@ -80,6 +80,7 @@ pub fn Hit(
         </span>
     };
     let name = picture.name.to_string();
+    let (hit, more) = (picture.clone(), picture.clone());
     view! {
         <li
             class=format!("result {}", verdict.class())
@@ -88,6 +89,23 @@ pub fn Hit(
             data-probability=probability.map(|probability| probability.to_string())
         >
             {body(state, picture, Some(rating.into_any()))}
+            <button
+                type="button"
+                class="ask"
+                aria-label=format!("Where {} matches the query", hit.name)
+                on:click=move |_| state.explain(hit.clone())
+            >
+                "Where?"
+            </button>
+            <button
+                type="button"
+                class="ask more"
+                aria-label=format!("Average {} with the query", more.name)
+                title="Average with the query"
+                on:click=move |_| state.look_for_too(more.clone())
+            >
+                "+ query"
+            </button>
         </li>
     }
 }

@@ -38,31 +38,46 @@ impl Encoder {
         preprocess: &Preprocess,
     ) -> Result<Vec<f32>, String> {
         let values = match self {
-            Self::Cpu(encoder) => forward(encoder, pixels, preprocess).await,
-            Self::Gpu(encoder) => forward(encoder, pixels, preprocess).await,
+            Self::Cpu(encoder) => numbers(encoder.embed(images(pixels, preprocess))).await,
+            Self::Gpu(encoder) => numbers(encoder.embed(images(pixels, preprocess))).await,
         }?;
         if values.iter().any(|value| !value.is_finite()) {
             return Err("it computed embeddings that are not finite".to_string());
         }
         Ok(values)
     }
+
+    /// The patch tokens `[count, patches, dim]` behind the embeddings.
+    pub async fn patches(
+        &self,
+        pixels: Vec<f32>,
+        preprocess: &Preprocess,
+    ) -> Result<Vec<f32>, String> {
+        match self {
+            Self::Cpu(encoder) => {
+                numbers(encoder.features(images(pixels, preprocess)).patches).await
+            }
+            Self::Gpu(encoder) => {
+                numbers(encoder.features(images(pixels, preprocess)).patches).await
+            }
+        }
+    }
 }
 
-async fn forward<B: Backend>(
-    encoder: &ReidEncoder<B>,
-    pixels: Vec<f32>,
-    preprocess: &Preprocess,
-) -> Result<Vec<f32>, String> {
+/// Numbers of pictures in a row, as a tensor.
+fn images<B: Backend>(pixels: Vec<f32>, preprocess: &Preprocess) -> Tensor<B, 4> {
     let shape = [
         pixels.len() / preprocess.len(),
         3,
         preprocess.height,
         preprocess.width,
     ];
-    let images = Tensor::<B, 4>::from_data(TensorData::new(pixels, shape), &Default::default());
-    let embeddings = encoder.embed(images).into_data_async().await;
-    embeddings
-        .map_err(|error| format!("its embeddings cannot be read: {error:?}"))?
+    Tensor::from_data(TensorData::new(pixels, shape), &Default::default())
+}
+
+async fn numbers<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>, String> {
+    let data = tensor.into_data_async().await;
+    data.map_err(|error| format!("its embeddings cannot be read: {error:?}"))?
         .convert::<f32>()
         .into_vec()
         .map_err(|error| format!("its embeddings cannot be read: {error:?}"))

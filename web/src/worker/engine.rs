@@ -3,16 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use dcac_model::clip::VitConfig;
 use dcac_model::image::{Preprocess, decode};
 use dcac_model::reid::EncoderConfig;
 use dcac_model::retrieval::{
-    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, rank,
+    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, patch_similarity,
+    rank,
 };
 use gloo::timers::future::sleep;
 
 use super::encoder::Encoder;
 use super::fetch;
-use super::protocol::{Hit, Item, Job, Reply};
+use super::protocol::{Hit, Item, Job, Pair, Parts, Reply};
 
 /// Pictures per forward: enough to keep a GPU busy, few enough that progress moves.
 const BATCH: usize = 8;
@@ -24,6 +26,7 @@ const BREATH: f64 = 50.0;
 pub struct Engine {
     encoder: Encoder,
     preprocess: Preprocess,
+    vit: VitConfig,
     known: HashMap<u32, Vec<f32>>,
 }
 
@@ -43,6 +46,7 @@ impl Engine {
         Self {
             encoder,
             preprocess: config.preprocess,
+            vit: config.vit,
             known: HashMap::new(),
         }
     }
@@ -56,10 +60,10 @@ impl Engine {
         post: impl Fn(&Reply),
     ) -> Result<Vec<Hit>, Stop> {
         self.embed(job, replaced, post).await?;
-        let query = (self.known.get(&job.query.id))
+        let query = (self.mean(&job.queries))
             .ok_or_else(|| Stop::Job("the query picture cannot be used".to_string()))?;
         let (ids, rows): (Vec<u32>, Vec<&[f32]>) = (job.gallery.iter())
-            .filter(|item| item.id != job.query.id)
+            .filter(|item| job.queries.iter().all(|query| query.id != item.id))
             .filter_map(|item| Some((item.id, self.known.get(&item.id)?.as_slice())))
             .unzip();
         if ids.is_empty() {
@@ -67,10 +71,10 @@ impl Engine {
             return Err(Stop::Job(reason.to_string()));
         }
         let gallery = rows.concat();
-        let scores = cosine_scores(query, &gallery);
+        let scores = cosine_scores(&query, &gallery);
         let mut order_by = scores.clone();
         if job.rerank {
-            rerank(query, &gallery).adjust(0, &mut order_by);
+            rerank(&query, &gallery).adjust(0, &mut order_by);
         }
         let order = rank(&order_by).map_err(|error| Stop::Engine(error.to_string()))?;
         let hit = |index: usize| Hit {
@@ -78,6 +82,19 @@ impl Engine {
             score: scores[index],
         };
         Ok(order.into_iter().map(hit).collect())
+    }
+
+    /// The mean embedding of those pictures that could be read, L2-normalised.
+    fn mean(&self, pictures: &[Item]) -> Option<Vec<f32>> {
+        let mut known = pictures.iter().filter_map(|item| self.known.get(&item.id));
+        let mut sum = known.next()?.clone();
+        for embedding in known {
+            sum.iter_mut().zip(embedding).for_each(|(sum, v)| *sum += v);
+        }
+        let norm = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
+        sum.iter_mut()
+            .for_each(|v| *v /= norm.max(f32::MIN_POSITIVE));
+        Some(sum)
     }
 
     /// Measures how well the labelled pictures of a job's gallery find each other: every one
@@ -113,6 +130,20 @@ impl Engine {
         Ok(Metrics::of(&found, gallery.len(), RANKS).ok())
     }
 
+    /// Finds out which parts of two pictures look alike.
+    pub async fn compare(&self, pair: &Pair) -> Result<Parts, String> {
+        let mut pixels = Vec::with_capacity(2 * self.preprocess.len());
+        self.input(&pair.query, &mut pixels).await?;
+        self.input(&pair.hit, &mut pixels).await?;
+        let tokens = self.encoder.patches(pixels, &self.preprocess).await?;
+        let (query, hit) = tokens.split_at(tokens.len() / 2);
+        Ok(Parts {
+            rows: self.vit.height / self.vit.patch,
+            columns: self.vit.width / self.vit.patch,
+            similarity: patch_similarity(query, hit, self.vit.dim),
+        })
+    }
+
     /// Embeds the job's pictures that are not known yet.
     async fn embed(
         &mut self,
@@ -120,7 +151,7 @@ impl Engine {
         replaced: impl Fn() -> bool,
         post: impl Fn(&Reply),
     ) -> Result<(), Stop> {
-        let items = || std::iter::once(&job.query).chain(&job.gallery);
+        let items = || job.queries.iter().chain(&job.gallery);
         let mut wanted: HashSet<u32> = items().map(|item| item.id).collect();
         self.known.retain(|id, _| wanted.contains(id));
         wanted.retain(|id| !self.known.contains_key(id));

@@ -17,13 +17,15 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 
 use engine::{Engine, Stop};
-use protocol::{Job, Reply, Request, Start};
+use protocol::{Job, Pair, Reply, Request, Start};
 
 /// What messages share.
 #[derive(Default)]
 struct Shared {
     /// The newest job that nobody has begun.
     waiting: RefCell<Option<Job>>,
+    /// The newest pair that nobody has compared.
+    pair: RefCell<Option<Pair>>,
     /// Taken out by whoever works with it.
     engine: RefCell<Option<Engine>>,
 }
@@ -57,6 +59,10 @@ impl Shared {
                 self.waiting.replace(Some(job));
                 spawn_local(self.work());
             }
+            Ok(Request::Compare(pair)) => {
+                self.pair.replace(Some(pair));
+                spawn_local(self.work());
+            }
             Err(error) => post(&Reply::Broken {
                 reason: format!("a message cannot be understood: {error}"),
             }),
@@ -75,13 +81,23 @@ impl Shared {
         }
     }
 
-    /// Serves waiting jobs. Returns at once while the engine is not there yet or in
-    /// use: its holder looks for waiting jobs afterwards.
+    /// Serves what waits. Returns at once while the engine is not there yet or in use: its
+    /// holder looks for what waits afterwards.
     async fn work(self: Rc<Self>) {
         let Some(mut engine) = self.engine.take() else {
             return;
         };
-        while let Some(job) = self.waiting.take() {
+        loop {
+            if let Some(pair) = self.pair.take() {
+                post(&Reply::Compared {
+                    pair: (pair.query.id, pair.hit.id),
+                    parts: engine.compare(&pair).await,
+                });
+                continue;
+            }
+            let Some(job) = self.waiting.take() else {
+                break;
+            };
             let begin = js_sys::Date::now();
             let replaced = || self.waiting.borrow().is_some();
             let answer = async {

@@ -10,6 +10,8 @@ pub enum Request {
     Start(Start),
     /// Rank a gallery. A later job replaces an earlier one.
     Rank(Job),
+    /// Find out which parts of two crops look alike. A later pair replaces an earlier one.
+    Compare(Pair),
 }
 
 /// Which model to load and what to run it on.
@@ -34,17 +36,38 @@ pub enum Backend {
     WebGpu,
 }
 
-/// One query against a gallery.
+/// A person to look for in a gallery.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Job {
     /// Number of the job.
     pub id: u32,
-    /// The crop to look for; it may be one of the gallery, where it is not ranked.
-    pub query: Item,
+    /// Crops of the person, whose embeddings are averaged. They may be of the gallery, where
+    /// they are not ranked.
+    pub queries: Vec<Item>,
     /// The crops to rank.
     pub gallery: Vec<Item>,
     /// Whether neighbours that two pictures share count too (k-reciprocal re-ranking).
     pub rerank: bool,
+}
+
+/// Two crops to compare part by part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pair {
+    /// The query.
+    pub query: Item,
+    /// What was found.
+    pub hit: Item,
+}
+
+/// Which parts of two crops look alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parts {
+    /// Rows of patches.
+    pub rows: usize,
+    /// Patches of a row.
+    pub columns: usize,
+    /// Cosine similarity of every patch of the query to every one of the hit, row-major.
+    pub similarity: Vec<f32>,
 }
 
 /// A picture by its address.
@@ -108,6 +131,13 @@ pub enum Reply {
         job: u32,
         /// None where no person is seen by two cameras.
         metrics: Option<Metrics>,
+    },
+    /// The answer to a pair, or why there is none.
+    Compared {
+        /// The page's numbers of the query and the hit.
+        pair: (u32, u32),
+        /// Which parts look alike.
+        parts: Result<Parts, String>,
     },
     /// A job has no answer.
     JobFailed {
