@@ -5,5 +5,6 @@ pub mod data_sets;
 pub mod embeddings;
 pub mod page;
 pub mod place;
+pub mod served;
 pub mod site;
 pub mod trainer;

@@ -78,10 +78,12 @@ pub fn run(source: Source) -> Result<()> {
         if built {
             step("browser tests", &mut || {
                 let mut cargo = process::cargo();
-                cargo
-                    .arg("test")
-                    .args(WORKSPACE)
-                    .args(["--test", "browser"]);
+                cargo.arg("test").args(WORKSPACE).args([
+                    "--test",
+                    "browser",
+                    "--test",
+                    "browser_answers",
+                ]);
                 // One browser at a time: WebGPU in software takes every core.
                 check(cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1"]))
             });
