@@ -173,3 +173,25 @@ async fn folders_can_be_dropped() -> Result<()> {
     })
     .await
 }
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn pictures_can_be_pasted() -> Result<()> {
+    let served = Served::start()?;
+    let (_, gallery) = served.drawn()?;
+    with_browser(async |driver| {
+        let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        let script = "const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(arguments[0])], 'pasted.jpg'));
+            window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))";
+        driver
+            .execute(script, vec![json!(fs::read(&gallery[0])?)])
+            .await?;
+        page.wait_for(
+            "return document.querySelector('#results .tile')?.textContent === 'pasted.jpg'",
+        )
+        .await?;
+        Ok(())
+    })
+    .await
+}

@@ -175,6 +175,8 @@ async fn matching_parts_are_those_of_the_trainer() -> Result<()> {
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.rank(&query, hit).await?;
+        // Where it has pressed a button, the pointer might choose a part.
+        driver.action_chain().move_to(1, 1).perform().await?;
         page.wait_for("document.querySelector('.ask').click(); return true")
             .await?;
         page.wait_for("return document.querySelector('#why .squares') !== null")
