@@ -37,6 +37,11 @@ impl Page {
         self.wait_for("return !document.querySelector('#run').disabled")
             .await?;
         self.driver.find(By::Id("run")).await?.click().await?;
+        self.ranked().await
+    }
+
+    /// The ranking on the page, once it is there.
+    pub async fn ranked(&self) -> Result<Vec<Hit>> {
         self.wait_for("return document.querySelector('#results')?.dataset.state === 'done'")
             .await?;
         self.results().await

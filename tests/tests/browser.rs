@@ -125,9 +125,7 @@ async fn the_page_opens_with_an_answer() -> Result<()> {
     let site = Site::serve(&[("f16", &trained.path("f16"))], &samples)?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
-        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
-            .await?;
-        let hits = page.results().await?;
+        let hits = page.ranked().await?;
         ensure!(hits.len() == samples.len() - 1, "{} hits", hits.len());
         let said = page.text("introduction").await?;
         ensure!(said.contains("in your browser"), "it says: {said}");

@@ -140,9 +140,7 @@ async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
         page.wait_for(&click("other-cameras")).await?;
 
         page.wait_for(&click("rerank")).await?;
-        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
-            .await?;
-        let mut again = page.results().await?;
+        let mut again = page.ranked().await?;
         ensure!(again != all, "re-ranking has changed nothing");
         again.sort_by(|a, b| b.score.total_cmp(&a.score));
         ensure!(again == all, "re-ranking has changed more than the order");
@@ -245,9 +243,7 @@ async fn several_queries_are_averaged() -> Result<()> {
         let click =
             format!("document.querySelector('[data-name=\"{name}\"] .more').click(); return true");
         page.wait_for(&click).await?;
-        page.wait_for("return document.querySelector('#results').dataset.state === 'done'")
-            .await?;
-        let hits = page.results().await?;
+        let hits = page.ranked().await?;
         ensure!(hits.len() == gallery.len() - 1, "{} hits", hits.len());
         for hit in &hits {
             let expected = (score(&alone[0], &hit.name)? + score(&alone[1], &hit.name)?) / length;

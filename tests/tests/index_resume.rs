@@ -23,6 +23,16 @@ fn begin(at: &Path) -> Child {
     command.spawn().expect("a build")
 }
 
+/// A build that has saved for the first time and goes on.
+fn begin_and_wait(at: &Path) -> Child {
+    let mut child = begin(at);
+    while !at.join("ix/index.json").is_file() {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
 fn big() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let (names, rows) = drawn(0, ROWS, WIDTH);
@@ -89,11 +99,7 @@ fn killed_at_random_moments_it_goes_on() {
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let folder = big();
     let at = folder.path();
-    let mut child = begin(at);
-    while !at.join("ix/index.json").is_file() {
-        assert!(child.try_wait().expect("a state").is_none(), "it ended");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let child = begin_and_wait(at);
     let signal = ["-INT", &child.id().to_string()].map(str::to_string);
     Command::new("kill")
         .args(signal)
@@ -113,11 +119,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 fn two_builders_do_not_meet() {
     let folder = big();
     let at = folder.path();
-    let mut child = begin(at);
-    while !at.join("ix/index.json").is_file() {
-        assert!(child.try_wait().expect("a state").is_none(), "it ended");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut child = begin_and_wait(at);
     fails(
         at,
         "index --out ix --from big.safetensors",

@@ -12,7 +12,7 @@ use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::index::{Builder, CANDIDATES, Gallery, Search};
+use crate::index::{Builder, CANDIDATES, Gallery, SEGMENT_ROWS, Search};
 use crate::{files, random};
 
 /// `trainer bench index`.
@@ -31,8 +31,8 @@ pub struct IndexBenchArgs {
     #[arg(long, default_values_t = [CANDIDATES])]
     candidates: Vec<usize>,
     /// Rows of a segment
-    #[arg(long, default_value_t = 1 << 18)]
-    segment_rows: usize,
+    #[arg(long, default_value_t = SEGMENT_ROWS)]
+    segment_rows: u32,
     /// Seed of the draws
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -93,7 +93,7 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
         .map(|query| people.embedding(query * 7919 % people.identities, IMAGES))
         .collect();
     let mut nearest = vec![Vec::new(); queries.len()];
-    let mut builder = Builder::open(&folder, Some(args.width), None, args.segment_rows)?;
+    let mut builder = Builder::open(&folder, Some(args.width), None, args.segment_rows as usize)?;
     let bar = files::progress("rows", args.vectors);
     let mut build = Duration::ZERO;
     let mut written = match &args.write {

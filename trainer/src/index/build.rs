@@ -11,6 +11,9 @@ use super::source::Source;
 use crate::stop::{self, Stopped};
 use crate::{files, model_dir};
 
+/// Rows of a segment unless told.
+pub const SEGMENT_ROWS: u32 = 1 << 18;
+
 /// `trainer index`.
 #[derive(Args)]
 #[command(group(clap::ArgGroup::new("change").required(true).multiple(true)))]
@@ -29,7 +32,7 @@ pub struct IndexArgs {
     #[arg(long)]
     model: Option<PathBuf>,
     /// Rows of a segment: a build has one segment in memory and writes it at every save
-    #[arg(long, default_value_t = 1 << 18, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = SEGMENT_ROWS, value_parser = clap::value_parser!(u32).range(1..))]
     segment_rows: u32,
     /// Seconds of work between saves
     #[arg(long, default_value_t = 60.0)]

@@ -83,7 +83,7 @@ impl Builder {
             let rows = folder::read_list(folder, segment)?;
             folder::check(folder, &segment.vectors, false)?;
             for row in 0..rows.len() {
-                if rows.removed().binary_search(&(row as u64)).is_err() {
+                if rows.counts(row) {
                     places.insert(path_digest(&rows.path(row)), (number, row));
                 }
             }

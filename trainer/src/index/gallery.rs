@@ -152,7 +152,7 @@ impl Gallery {
         for (number, (stored, rows)) in self.segments.iter().enumerate() {
             code.scan(stored.codes(), best.at_least, |group, weights| {
                 for (row, &weight) in (group * LANES..rows.len()).zip(weights) {
-                    if weight >= best.at_least && rows.counts(row) {
+                    if rows.counts(row) {
                         best.offer(weight, number, row);
                     }
                 }

@@ -20,7 +20,7 @@ mod rows;
 mod source;
 mod vectors;
 
-pub use build::{IndexArgs, run as build};
+pub use build::{IndexArgs, SEGMENT_ROWS, run as build};
 pub use builder::Builder;
 pub use gallery::{CANDIDATES, Gallery, Search};
 pub use query::{SearchArgs, run as search};

@@ -8,7 +8,7 @@ use super::file_button::FileButton;
 use super::tile::{Hit, Tile, Verdict};
 use super::tools::Tools;
 use crate::picture::Picture;
-use crate::state::{Model, Phase, Ranking, State};
+use crate::state::{Phase, Ranking, State};
 
 /// How many places the summary looks at.
 const TOP: usize = 10;
@@ -86,10 +86,7 @@ fn pictures_of(state: State) -> AnyView {
     };
     // The ranking changes along with the query, so this is the query it answers.
     let query = state.query.get_untracked();
-    let calibration = state.model.with(|model| match model {
-        Model::Started(started) => started.model.calibration,
-        _ => None,
-    });
+    let calibration = state.calibration();
     let shown = shown(state, hits).into_iter().enumerate();
     shown
         .map(|(index, (picture, score))| {

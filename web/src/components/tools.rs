@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::state::{Model, State};
+use crate::state::State;
 
 /// Cut-off, camera filter and re-ranking; only once there is an answer.
 #[component]
@@ -18,11 +18,7 @@ pub fn Tools(state: State) -> impl IntoView {
         if cutoff <= -1.0 {
             return "any".to_string();
         }
-        let calibration = state.model.with(|model| match model {
-            Model::Started(started) => started.model.calibration,
-            _ => None,
-        });
-        match calibration {
+        match state.calibration() {
             Some(map) => format!("{cutoff:.2} · {:.0} %", 100.0 * map.probability(cutoff)),
             None => format!("{cutoff:.2}"),
         }

@@ -3,7 +3,7 @@
 mod engine;
 mod pictures;
 
-use dcac_model::retrieval::Metrics;
+use dcac_model::retrieval::{Calibration, Metrics};
 use leptos::prelude::*;
 
 use crate::client::Client;
@@ -120,5 +120,13 @@ impl State {
                 jobs: 0,
             }),
         }
+    }
+
+    /// What scores mean, where the model says so.
+    pub fn calibration(self) -> Option<Calibration> {
+        self.model.with(|model| match model {
+            Model::Started(started) => started.model.calibration,
+            _ => None,
+        })
     }
 }

@@ -7,8 +7,8 @@ use dcac_model::clip::VitConfig;
 use dcac_model::image::{Preprocess, decode};
 use dcac_model::reid::EncoderConfig;
 use dcac_model::retrieval::{
-    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, patch_similarity,
-    rank,
+    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, expand_query,
+    patch_similarity, rank,
 };
 use gloo::timers::future::sleep;
 
@@ -28,6 +28,13 @@ pub struct Engine {
     preprocess: Preprocess,
     vit: VitConfig,
     known: HashMap<u32, Vec<f32>>,
+    measured: Option<Measured>,
+}
+
+/// The labelled pictures that were measured last, and what came of it.
+struct Measured {
+    pictures: Vec<(u32, Label)>,
+    metrics: Option<Metrics>,
 }
 
 /// Why a job ended early.
@@ -48,6 +55,7 @@ impl Engine {
             preprocess: config.preprocess,
             vit: config.vit,
             known: HashMap::new(),
+            measured: None,
         }
     }
 
@@ -86,28 +94,35 @@ impl Engine {
 
     /// The mean embedding of those pictures that could be read, L2-normalised.
     fn mean(&self, pictures: &[Item]) -> Option<Vec<f32>> {
-        let mut known = pictures.iter().filter_map(|item| self.known.get(&item.id));
-        let mut sum = known.next()?.clone();
-        for embedding in known {
-            sum.iter_mut().zip(embedding).for_each(|(sum, v)| *sum += v);
-        }
-        let norm = sum.iter().map(|v| v * v).sum::<f32>().sqrt();
-        sum.iter_mut()
-            .for_each(|v| *v /= norm.max(f32::MIN_POSITIVE));
-        Some(sum)
+        let known = pictures.iter().filter_map(|item| self.known.get(&item.id));
+        let known: Vec<&[f32]> = known.map(Vec::as_slice).collect();
+        let (first, others) = known.split_first()?;
+        let rows: Vec<u32> = (0..others.len() as u32).collect();
+        Some(expand_query(first, &others.concat(), &rows))
     }
 
     /// Measures how well the labelled pictures of a job's gallery find each other: every one
     /// is looked for in all, by the protocol of the field. None where nobody is seen by two
     /// cameras, and `Stop::Replaced` once `replaced` says that a newer job waits.
     pub async fn measure(
-        &self,
+        &mut self,
         job: &Job,
         replaced: impl Fn() -> bool,
     ) -> Result<Option<Metrics>, Stop> {
-        let labelled = |item: &Item| Some((item.label?, self.known.get(&item.id)?.as_slice()));
-        let (labels, rows): (Vec<Label>, Vec<&[f32]>) =
-            job.gallery.iter().filter_map(labelled).unzip();
+        let labelled = |item: &Item| {
+            let label = item.label.filter(|_| self.known.contains_key(&item.id))?;
+            Some((item.id, label))
+        };
+        let pictures: Vec<(u32, Label)> = job.gallery.iter().filter_map(labelled).collect();
+        // Another query changes nothing here.
+        if let Some(before) = &self.measured
+            && before.pictures == pictures
+        {
+            return Ok(before.metrics.clone());
+        }
+        let labels: Vec<Label> = pictures.iter().map(|&(_, label)| label).collect();
+        let rows: Vec<&[f32]> =
+            (pictures.iter().map(|(id, _)| self.known[id].as_slice())).collect();
         let gallery = Gallery::new(&labels);
         let features = rows.concat();
         let mut found = Vec::new();
@@ -127,7 +142,12 @@ impl Engine {
                 begin = js_sys::Date::now();
             }
         }
-        Ok(Metrics::of(&found, gallery.len(), RANKS).ok())
+        let metrics = Metrics::of(&found, gallery.len(), RANKS).ok();
+        self.measured = Some(Measured {
+            pictures,
+            metrics: metrics.clone(),
+        });
+        Ok(metrics)
     }
 
     /// Finds out which parts of two pictures look alike.
