@@ -7,9 +7,9 @@
 //!
 //! | module | concept |
 //! | --- | --- |
-//! | [`nn`] | batch norm, trainable parameters, operation counts |
-//! | [`clip`] | vision transformer |
-//! | [`reid`] | neck, classifier, [`reid::ReidEncoder`] (image to embedding) |
+//! | `nn` | batch norm, trainable parameters, operation counts (feature `tensors`) |
+//! | [`clip`] | vision transformer (beyond its sizes: feature `tensors`) |
+//! | [`reid`] | neck, classifier, `ReidEncoder` (image to embedding; feature `tensors`) |
 //! | `diffusion` | noise schedule, VAE encoder, U-Net, LoRA (feature `training`) |
 //! | `condition` | prompts, schemes, transforms (feature `training`) |
 //! | `loss` | ID loss, prototype memory, contrastive loss (feature `training`) |
@@ -28,6 +28,7 @@ pub mod diffusion;
 pub mod image;
 #[cfg(feature = "training")]
 pub mod loss;
+#[cfg(feature = "tensors")]
 pub mod nn;
 pub mod reid;
 pub mod retrieval;

@@ -113,7 +113,7 @@ pub fn assign<B: Backend, M: Module<B>>(
         Some(Box::new(PyTorchToBurnAdapter)),
         false,
     );
-    let unexpected = super::left_over(&result);
+    let unexpected = super::store::left_over(&result);
     if unexpected.is_empty() && result.errors.is_empty() {
         return Ok(module);
     }

@@ -1,0 +1,46 @@
+//! Number formats of stored weights, and what can be wrong with a file.
+
+use crate::clip::VitConfigError;
+
+/// Number format of stored weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 16-bit IEEE floats: half the size, about three decimal digits.
+    F16,
+    /// 32-bit floats.
+    F32,
+}
+
+/// Weights that cannot be read or do not fit a model.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// The configuration describes no model.
+    #[error(transparent)]
+    Config(#[from] VitConfigError),
+    /// The bytes are no safetensors file, or one with an unsupported number format.
+    #[error("not a readable safetensors file: {0}")]
+    Format(String),
+    /// Tensors do not fit the model.
+    #[error("the weights do not fit the model described by its configuration:{}", list(.missing, .unexpected, .wrong))]
+    Mismatch {
+        /// Tensors that the model has and the file lacks.
+        missing: Vec<String>,
+        /// Tensors that the file has and the model lacks.
+        unexpected: Vec<String>,
+        /// Tensors of another shape or number format, with both.
+        wrong: Vec<String>,
+    },
+}
+
+fn list(missing: &[String], unexpected: &[String], wrong: &[String]) -> String {
+    [
+        ("missing", missing),
+        ("left over", unexpected),
+        ("wrong", wrong),
+    ]
+    .iter()
+    .filter(|(_, names)| !names.is_empty())
+    .map(|(what, names)| format!("\n  {what}: {}", names.join(", ")))
+    .collect()
+}
