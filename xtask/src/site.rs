@@ -17,10 +17,6 @@ pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
     process::run(&mut cargo(toolchain, "build"))?;
     let bound = bind()?;
     let program = bound.join(format!("{PACKAGE}_bg.wasm"));
-    match tools::wasm_opt()? {
-        Some(wasm_opt) => optimise(&wasm_opt, &program)?,
-        None => tools::report_wasm_opt(None),
-    }
     assemble(&bound, dist)?;
     assets::add(dist)?;
     let bytes = fs::metadata(&program).map_or(0, |file| file.len());
@@ -42,22 +38,30 @@ pub fn cargo(toolchain: &Toolchain, subcommand: &str) -> std::process::Command {
 
 /// Runs wasm-bindgen on the compiled program and returns the folder of its output.
 fn bind() -> Result<PathBuf> {
-    let program = paths::target()
-        .join(TARGET)
-        .join(PROFILE)
-        .join(format!("{PACKAGE}.wasm"));
     let folder = paths::target().join("site").join("bound");
     files::remove(&folder)?;
     files::create(&folder)?;
-    Bindgen::new()
-        .input_path(&program)
-        .out_name(PACKAGE)
-        .web(true)?
-        .typescript(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate(&folder)
-        .with_context(|| format!("wasm-bindgen cannot process {}", program.display()))?;
+    for name in [
+        "dcac-web",
+        "dcac-search",
+        "dcac-cpu",
+        "dcac-cpu-relaxed",
+        "dcac-gpu",
+    ] {
+        let program = paths::target()
+            .join(TARGET)
+            .join(PROFILE)
+            .join(format!("{name}.wasm"));
+        Bindgen::new()
+            .input_path(&program)
+            .out_name(name)
+            .web(true)?
+            .typescript(false)
+            .remove_name_section(true)
+            .remove_producers_section(true)
+            .generate(&folder)
+            .with_context(|| format!("wasm-bindgen cannot process {}", program.display()))?;
+    }
     Ok(folder)
 }
 

@@ -15,10 +15,11 @@ pub struct ReidEncoder<B: Backend> {
     pub(super) neck: BatchNorm1d<B>,
 }
 
-/// Embedding and patch tokens of a batch.
+/// Neck output and patch tokens of a batch.
 pub struct Features<B: Backend> {
-    /// L2-normalised neck output, `[B, embedding]`.
-    pub embedding: Tensor<B, 2>,
+    /// Output of the neck, `[B, embedding]`: the embedding before it is L2-normalised, and what a
+    /// classifier takes.
+    pub neck: Tensor<B, 2>,
     /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`.
     pub patches: Tensor<B, 3>,
 }
@@ -62,12 +63,12 @@ impl<B: Backend> ReidEncoder<B> {
         l2_normalize(self.neck.forward(self.vit.forward(images).embedding))
     }
 
-    /// [`Self::embed`] and the patch tokens behind it.
+    /// What is behind [`Self::embed`].
     pub fn features(&self, images: Tensor<B, 4>) -> Features<B> {
         let output = self.vit.forward(images);
         let [batch, tokens, _] = output.tokens.dims();
         Features {
-            embedding: l2_normalize(self.neck.forward(output.embedding)),
+            neck: self.neck.forward(output.embedding),
             patches: output.tokens.slice([0..batch, 1..tokens]),
         }
     }

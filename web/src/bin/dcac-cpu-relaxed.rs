@@ -1,0 +1,6 @@
+//! The worker that computes embeddings with fused multiply-adds, where a browser has them.
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    dcac_web::encoder::run_cpu();
+}

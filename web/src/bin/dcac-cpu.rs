@@ -1,0 +1,6 @@
+//! The worker that computes embeddings with instructions that every browser has.
+
+fn main() {
+    #[cfg(target_arch = "wasm32")]
+    dcac_web::encoder::run_cpu();
+}
