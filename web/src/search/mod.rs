@@ -18,7 +18,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::protocol::{Job, Pair, Reply, Request, Start};
-use crate::worker;
+use dcac_encoder::worker;
 use engine::{Engine, Stop};
 
 /// What messages share.

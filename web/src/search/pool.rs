@@ -10,9 +10,9 @@ use futures::future::join_all;
 use js_sys::{Float32Array, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::encoder::protocol::{Reply, Request};
 use crate::protocol::Item;
-use crate::worker::{Event, Link, broken};
+use dcac_encoder::protocol::{Reply, Request};
+use dcac_encoder::worker::{Event, Link, broken};
 
 /// Milliseconds that a worker shall take for a batch: progress moves, and what is not wanted any
 /// more ends soon.

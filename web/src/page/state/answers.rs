@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{Engine, Model, Phase, Picture, State, Why};
 use crate::protocol::{Choice, Job, Pair, Reply, Request};
-use crate::worker::Event;
+use dcac_encoder::worker::Event;
 
 impl State {
     /// Starts the page's engine.

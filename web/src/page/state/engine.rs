@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 
 use super::Picture;
 use crate::protocol::{Backend, Choice, Job, Reply, Request, Start, Started};
-use crate::worker::{Event, Link};
+use dcac_encoder::worker::{Event, Link};
 
 /// The model of an engine.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,22 @@
-//! Workers that turn pictures into embeddings. They know nothing of galleries.
+//! Workers that turn pictures into embeddings, for the site. They know nothing of galleries.
+//!
+//! | program | what it runs on |
+//! | --- | --- |
+//! | `dcac-cpu` | one core, with instructions that every browser has |
+//! | `dcac-cpu-relaxed` | one core, with fused multiply-adds |
+//! | `dcac-gpu` | WebGPU |
+//!
+//! [`worker`] is how they are started and talked to.
+
+// There is nothing to do outside of a browser.
+#![cfg(target_arch = "wasm32")]
 
 mod cpu;
+#[cfg(feature = "gpu")]
 mod gpu;
-pub(crate) mod picture;
-pub(crate) mod protocol;
+mod picture;
+pub mod protocol;
+pub mod worker;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,10 +28,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 pub use cpu::run_cpu;
+#[cfg(feature = "gpu")]
 pub use gpu::run_gpu;
 use protocol::{Loaded, Reply, Request};
-
-use crate::worker;
 
 /// An encoder on some device. Pixels are `[count, 3, height, width]`, normalised.
 trait Encoder: 'static {
