@@ -9,7 +9,7 @@ export const run = async (program) => {
   self.addEventListener("unhandledrejection", (event) => broken(event.reason));
   try {
     const { default: init } = await import(`./${program}.js`);
-    await init();
+    await init({ module_or_path: new URL(`./${program}_bg.wasm`, import.meta.url) });
   } catch (error) {
     broken(error);
   }
