@@ -56,16 +56,25 @@ fn principal_axes_are_those_of_numpy() {
         let plane = Projection::fit(&rows, dim).expect("a plane");
         let found: Vec<f64> = plane.axes().concat();
         for (found, expected) in found.iter().zip(&axes) {
-            assert!((found - expected).abs() < 1e-6, "{number}: {found} for {expected}");
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{number}: {found} for {expected}"
+            );
         }
         for (row, expected) in rows.chunks(dim).zip(get("points").chunks(2)) {
             for (found, expected) in plane.apply(row).into_iter().zip(expected) {
                 let found = f64::from(found);
-                assert!((found - expected).abs() < 1e-5, "{number}: {found} for {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-5,
+                    "{number}: {found} for {expected}"
+                );
             }
         }
         for (found, expected) in plane.explained().iter().zip(get("explained")) {
-            assert!((found - expected).abs() < 1e-9, "{number}: {found} for {expected}");
+            assert!(
+                (found - expected).abs() < 1e-9,
+                "{number}: {found} for {expected}"
+            );
         }
     }
 }
@@ -73,7 +82,9 @@ fn principal_axes_are_those_of_numpy() {
 #[test]
 fn axes_of_what_fills_no_plane() {
     // Along a line: one axis.
-    let line: Vec<f32> = (0..9).flat_map(|k| [k as f32, -2.0 * k as f32, 1.0]).collect();
+    let line: Vec<f32> = (0..9)
+        .flat_map(|k| [k as f32, -2.0 * k as f32, 1.0])
+        .collect();
     let plane = Projection::fit(&line, 3).expect("a line");
     let root = 5.0_f64.sqrt();
     for (found, expected) in plane.axes()[0].iter().zip([-1.0 / root, 2.0 / root, 0.0]) {
@@ -105,7 +116,9 @@ fn three_groups_stay_apart() {
     for (index, &point) in positions.iter().enumerate() {
         let mean = |group: usize| {
             let others = (group * OF..(group + 1) * OF).filter(|&other| other != index);
-            let distances: Vec<f32> = others.map(|other| distance(point, positions[other])).collect();
+            let distances: Vec<f32> = others
+                .map(|other| distance(point, positions[other]))
+                .collect();
             distances.iter().sum::<f32>() / distances.len() as f32
         };
         let own = index / OF;
@@ -121,7 +134,9 @@ fn three_groups_stay_apart() {
     // Points of one group are parted too.
     let nearest = |a: usize| {
         let others = (0..OF).filter(|&b| b != a);
-        others.map(|b| distance(positions[a], positions[b])).fold(f32::INFINITY, f32::min)
+        others
+            .map(|b| distance(positions[a], positions[b]))
+            .fold(f32::INFINITY, f32::min)
     };
     assert!((0..OF).all(|a| nearest(a) > 1e-3));
 }
@@ -136,7 +151,10 @@ fn moves_lower_the_divergence_and_are_the_same_every_time() {
         begun.step();
     }
     let (before, after) = (begun.divergence(), map.divergence());
-    assert!(after < before.map(|before| 0.7 * before), "{before:?} {after:?}");
+    assert!(
+        after < before.map(|before| 0.7 * before),
+        "{before:?} {after:?}"
+    );
     assert_eq!(map.positions(), finished(&rows, 24, 8.0).positions());
 }
 
@@ -185,6 +203,9 @@ fn numbers_that_are_no_embeddings() {
     }
     for dim in [0, 3] {
         let error = Map::new(&[0.1, 0.2, 0.3, 0.4], dim, 30.0).err();
-        assert!(matches!(error, Some(RetrievalError::Shape { .. })), "{error:?}");
+        assert!(
+            matches!(error, Some(RetrievalError::Shape { .. })),
+            "{error:?}"
+        );
     }
 }

@@ -49,7 +49,6 @@ fn they_are_those_that_the_classifier_names() {
     }
 }
 
-
 #[test]
 fn probabilities_add_up_to_one() {
     let classifier = [1.0, 0.0, 0.0, 1.0, -1.0, -1.0, 0.0, 1.0];

@@ -88,7 +88,11 @@ fn orthonormalise(vectors: &mut [Vec<f64>]) {
             }
         }
         let norm = dot(vector, vector).sqrt();
-        let scale = if norm <= GONE * largest { 0.0 } else { 1.0 / norm };
+        let scale = if norm <= GONE * largest {
+            0.0
+        } else {
+            1.0 / norm
+        };
         for value in vector.iter_mut() {
             *value *= scale;
         }
@@ -146,7 +150,10 @@ fn jacobi(mut matrix: Vec<f64>, size: usize) -> (Vec<f64>, Vec<f64>) {
     order.sort_by(|&a, &b| matrix[at(b, b)].total_cmp(&matrix[at(a, a)]));
     let values = order.iter().map(|&k| matrix[at(k, k)]).collect();
     let columns = (0..size).flat_map(|row| order.iter().map(move |&k| (row, k)));
-    (values, columns.map(|(row, k)| vectors[at(row, k)]).collect())
+    (
+        values,
+        columns.map(|(row, k)| vectors[at(row, k)]).collect(),
+    )
 }
 
 /// Eight running sums, so that a compiler may use vector registers without changing the

@@ -7,7 +7,9 @@ pub enum RetrievalError {
     #[error("the score of image {0} is not a finite number; the embeddings are broken")]
     NotANumber(usize),
     /// An embedding is not finite.
-    #[error("the embedding of image {0} holds a number that is not finite; the weights of the model are broken")]
+    #[error(
+        "the embedding of image {0} holds a number that is not finite; the weights of the model are broken"
+    )]
     BrokenEmbedding(usize),
     /// Embeddings and labels do not go together.
     #[error("{what}: {numbers} numbers for {labels} images of {dim} numbers each")]

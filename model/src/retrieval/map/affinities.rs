@@ -51,7 +51,8 @@ impl Affinities {
     /// Finds the next `most` rows.
     pub fn find(&mut self, most: usize) {
         let end = (self.found + most).min(self.count);
-        self.pairs.reserve_exact(self.count * self.count - self.pairs.len());
+        self.pairs
+            .reserve_exact(self.count * self.count - self.pairs.len());
         for row in self.found..end {
             let distances = Arch::new().dispatch(Distances {
                 rows: &self.rows,
@@ -160,7 +161,9 @@ fn conditional(distances: &[f32], row: usize, entropy: f64) -> Vec<f32> {
             None => 2.0 * precision,
         };
     }
-    let mut given: Vec<f32> = (weights.iter()).map(|weight| (weight / sum) as f32).collect();
+    let mut given: Vec<f32> = (weights.iter())
+        .map(|weight| (weight / sum) as f32)
+        .collect();
     given.insert(row, 0.0);
     given
 }

@@ -62,7 +62,11 @@ impl Map {
         let count = positions.len();
         let squares = positions.iter().map(|&[x, _]| f64::from(x).powi(2));
         let deviation = (squares.sum::<f64>() / count.max(1) as f64).sqrt();
-        let scale = if deviation > 0.0 { SPREAD / deviation } else { 0.0 };
+        let scale = if deviation > 0.0 {
+            SPREAD / deviation
+        } else {
+            0.0
+        };
         let scaled = |point: &[f32; 2]| point.map(|value| (f64::from(value) * scale) as f32);
         Ok(Self {
             affinities: Affinities::new(embeddings, dim, perplexity),
