@@ -15,10 +15,11 @@ pub struct ReidEncoder<B: Backend> {
     pub(super) neck: BatchNorm1d<B>,
 }
 
-/// Neck output and patch tokens of a batch.
+/// Embedding and what leads to it, of a batch.
 pub struct Features<B: Backend> {
-    /// Output of the neck, `[B, embedding]`: the embedding before it is L2-normalised, and what a
-    /// classifier takes.
+    /// L2-normalised neck output, `[B, embedding]`.
+    pub embedding: Tensor<B, 2>,
+    /// The same before it is normalised: what the classifier takes.
     pub neck: Tensor<B, 2>,
     /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`.
     pub patches: Tensor<B, 3>,
@@ -63,12 +64,14 @@ impl<B: Backend> ReidEncoder<B> {
         l2_normalize(self.neck.forward(self.vit.forward(images).embedding))
     }
 
-    /// What is behind [`Self::embed`].
+    /// [`Self::embed`], the neck's output and the patch tokens behind it.
     pub fn features(&self, images: Tensor<B, 4>) -> Features<B> {
         let output = self.vit.forward(images);
         let [batch, tokens, _] = output.tokens.dims();
+        let neck = self.neck.forward(output.embedding);
         Features {
-            neck: self.neck.forward(output.embedding),
+            embedding: l2_normalize(neck.clone()),
+            neck,
             patches: output.tokens.slice([0..batch, 1..tokens]),
         }
     }
