@@ -37,7 +37,7 @@ async fn load(config: &EncoderConfig, weights: Vec<u8>) -> Result<Gpu, String> {
         preprocess: config.preprocess.clone(),
         compute: DType::F32,
     };
-    if !WebGpu::supports_dtype(&device, DType::F16) {
+    if !<WebGpu>::supports_dtype(&device, DType::F16) {
         return Ok(full);
     }
     let half = Gpu {
@@ -73,7 +73,8 @@ impl Gpu {
     fn images(&self, pixels: Vec<f32>) -> Tensor<WebGpu, 4> {
         let how = &self.preprocess;
         let shape = [pixels.len() / how.len(), 3, how.height, how.width];
-        let images = Tensor::from_data(TensorData::new(pixels, shape), &Default::default());
+        let data = TensorData::new(pixels, shape);
+        let images: Tensor<WebGpu, 4> = Tensor::from_data(data, &Default::default());
         images.cast(self.compute)
     }
 }
