@@ -51,7 +51,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         files::remove(&runs().join("export"))?;
         (MODELS.iter()).try_for_each(|(model, _)| {
             trainer(
-                &["export", "--dtype", "f16"],
+                &["export", "--dtype", "f16", "--with-classifier"],
                 &[("--run", &runs().join(model)), ("--out", &exported(model))],
             )
         })
