@@ -136,6 +136,7 @@ fn main() -> Result<()> {
             let browser = browser::ensure()?;
             println!("browser: {}", browser.chromium.display());
             println!("its driver: {}", browser.chromedriver.display());
+            println!("axe-core: {}", tools::axe()?.display());
             Ok(())
         }
         Command::Web => site::build(&toolchain::ensure(cli.toolchain)?, &paths::dist()),

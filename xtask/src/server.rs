@@ -1,7 +1,7 @@
 //! A plain static file server, as any host of static files would be.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail};
 use percent_encoding::percent_decode_str;
-use tiny_http::{Header, Method, Request, Response};
+use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 /// Port of `cargo xtask serve` unless given.
 pub const DEFAULT_PORT: u16 = 8080;
@@ -109,14 +109,70 @@ fn answer(request: Request, folder: &Path, prefix: &str) -> io::Result<()> {
         .and_then(|rest| resolve(folder, rest))
         .and_then(|path| Some((File::open(&path).ok()?, path)));
     match found {
-        Some((file, path)) => {
-            let kind = mime_guess::from_path(&path).first_or_octet_stream();
-            let response = Response::from_file(file)
-                .with_header(header("Content-Type", kind.essence_str())?)
-                .with_header(header("Cache-Control", "no-cache")?);
-            request.respond(response)
-        }
+        Some((file, path)) => send(request, file, &path),
         None => request.respond(Response::from_string("not found\n").with_status_code(404)),
+    }
+}
+
+/// Answers with a file, or with the part of it that is asked for.
+fn send(request: Request, mut file: File, path: &Path) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    let mut headers = vec![
+        header("Content-Type", kind.essence_str())?,
+        header("Cache-Control", "no-cache")?,
+        header("Accept-Ranges", "bytes")?,
+    ];
+    let asked = request.headers().iter().find(|h| h.field.equiv("Range"));
+    let (status, start, end) = match asked.map(|asked| range(asked.value.as_str(), length)) {
+        Some(Asked::Part(start, end)) => {
+            headers.push(header(
+                "Content-Range",
+                &format!("bytes {start}-{}/{length}", end - 1),
+            )?);
+            (206, start, end)
+        }
+        Some(Asked::Nothing) => {
+            headers.push(header("Content-Range", &format!("bytes */{length}"))?);
+            (416, 0, 0)
+        }
+        Some(Asked::All) | None => (200, 0, length),
+    };
+    file.seek(SeekFrom::Start(start))?;
+    let part = file.take(end - start);
+    let bytes = usize::try_from(end - start).ok();
+    // A program that reads the length of a large file expects to be told it.
+    let response = Response::new(StatusCode(status), headers, part, bytes, None)
+        .with_chunked_threshold(usize::MAX);
+    request.respond(response)
+}
+
+/// What a `Range` header asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    /// Bytes from the first to before the second place.
+    Part(u64, u64),
+    /// Nothing that the file has.
+    Nothing,
+    /// Everything: the header is none that this server must understand.
+    All,
+}
+
+/// Reads a `Range` header: one range of bytes, as downloads are gone on with.
+fn range(header: &str, length: u64) -> Asked {
+    let parts = header.trim().strip_prefix("bytes=");
+    let Some((first, last)) = parts.and_then(|range| range.split_once('-')) else {
+        return Asked::All;
+    };
+    let (start, end) = match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => (first, last.saturating_add(1).min(length)),
+        (Ok(first), Err(_)) if last.is_empty() => (first, length),
+        (Err(_), Ok(count)) if first.is_empty() => (length.saturating_sub(count), length),
+        _ => return Asked::All,
+    };
+    match start < end {
+        true => Asked::Part(start, end),
+        false => Asked::Nothing,
     }
 }
 
@@ -151,10 +207,14 @@ mod tests {
     use super::*;
 
     fn get(server: &Server, path: &str) -> String {
+        ask(server, "GET", path, "")
+    }
+
+    fn ask(server: &Server, method: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(server.address).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n"
         )
         .unwrap();
         let mut answer = Vec::new();
@@ -198,5 +258,40 @@ mod tests {
             let answer = get(&server, outside);
             assert!(answer.starts_with("HTTP/1.1 404"), "{outside}: {answer}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_file_can_be_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w.safetensors"), "0123456789").unwrap();
+        fs::write(folder.path().join("site.webmanifest"), "{}").unwrap();
+        let server = Server::start(folder.path(), "/", 0).unwrap();
+        for (range, status, place, body) in [
+            ("bytes=3-", 206, "bytes 3-9/10", "3456789"),
+            ("bytes=3-4", 206, "bytes 3-4/10", "34"),
+            ("bytes=8-99", 206, "bytes 8-9/10", "89"),
+            ("bytes=-2", 206, "bytes 8-9/10", "89"),
+            ("bytes=10-", 416, "bytes */10", ""),
+            ("bytes=4-3", 200, "", "0123456789"),
+            ("bytes=0-1,4-5", 200, "", "0123456789"),
+            ("pages=1-2", 200, "", "0123456789"),
+        ] {
+            let headers = format!("Range: {range}\r\n");
+            let answer = ask(&server, "GET", "/w.safetensors", &headers);
+            let (head, found) = answer.split_once("\r\n\r\n").unwrap();
+            let right = head.starts_with(&format!("HTTP/1.1 {status}"))
+                && head.contains("Accept-Ranges: bytes")
+                && head.contains(&format!("Content-Length: {}", body.len()))
+                && (place.is_empty() || head.contains(&format!("Content-Range: {place}")));
+            assert!(right && found == body, "{range}: {answer}");
+        }
+        let head = ask(&server, "HEAD", "/w.safetensors", "");
+        assert!(
+            head.starts_with("HTTP/1.1 200") && head.contains("Content-Length: 10"),
+            "{head}"
+        );
+        assert!(head.ends_with("\r\n\r\n"), "{head}");
+        assert!(get(&server, "/site.webmanifest").contains("application/manifest+json"));
+        assert!(ask(&server, "POST", "/w.safetensors", "").starts_with("HTTP/1.1 405"));
     }
 }
