@@ -5,6 +5,7 @@ pub mod bench;
 pub mod browser;
 pub mod demo;
 pub mod files;
+mod http;
 pub mod models;
 pub mod offline;
 pub mod page;

@@ -1,5 +1,6 @@
 //! One of the site's programs: compiled, bound to JavaScript, optimised and weighed.
 
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,8 +19,59 @@ const PROFILE: &str = "release";
 /// What a program may be, compressed: a visitor waits for it.
 const LIMIT: usize = 2_500_000;
 
-/// Makes `NAME.js` and `NAME_bg.wasm` in `bound` from a compiled program and says how large it
-/// is. An optimised program that is too large is an error.
+/// How large a program is.
+pub struct Size {
+    name: String,
+    bytes: usize,
+    compressed: usize,
+}
+
+impl Size {
+    /// Weighs what [`bind`] has made in `bound`.
+    pub fn of(program: &Program, bound: &Path) -> Result<Self> {
+        let path = wasm(program, bound);
+        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&bytes)?;
+        Ok(Self {
+            name: program.name.clone(),
+            bytes: bytes.len(),
+            compressed: encoder.finish()?.len(),
+        })
+    }
+
+    /// An error if a visitor would wait too long for the program.
+    pub fn check(&self) -> Result<()> {
+        if self.compressed > LIMIT {
+            bail!(
+                "{self}: more than the {:.2} MB it may have. Was it optimised? Does it hold what it does not use?",
+                megabytes(LIMIT)
+            );
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (raw, compressed) = (megabytes(self.bytes), megabytes(self.compressed));
+        write!(
+            f,
+            "{:<18}{raw:6.2} MB, {compressed:.2} MB with gzip -9",
+            self.name
+        )
+    }
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn wasm(program: &Program, bound: &Path) -> PathBuf {
+    bound.join(format!("{}_bg.wasm", program.name))
+}
+
+/// Makes `NAME.js` and `NAME_bg.wasm` in `bound` from a compiled program.
 pub fn bind(program: &Program, wasm_opt: Option<&Path>, bound: &Path) -> Result<()> {
     let compiled = paths::target()
         .join(TARGET)
@@ -34,26 +86,10 @@ pub fn bind(program: &Program, wasm_opt: Option<&Path>, bound: &Path) -> Result<
         .remove_producers_section(true)
         .generate(bound)
         .with_context(|| format!("wasm-bindgen cannot process {}", compiled.display()))?;
-    let wasm = bound.join(format!("{}_bg.wasm", program.name));
-    if let Some(wasm_opt) = wasm_opt {
-        optimise(wasm_opt, program, &wasm)?;
+    match wasm_opt {
+        Some(wasm_opt) => optimise(wasm_opt, program, &wasm(program, bound)),
+        None => Ok(()),
     }
-    let (bytes, compressed) = weigh(&wasm)?;
-    let megabytes = |bytes| bytes as f64 / 1e6;
-    println!(
-        "{:<18} {:6.2} MB, {:5.2} MB with gzip -9",
-        program.name,
-        megabytes(bytes),
-        megabytes(compressed)
-    );
-    if wasm_opt.is_some() && compressed > LIMIT {
-        bail!(
-            "{} is larger than the {:.2} MB that a visitor can be asked to wait for",
-            program.name,
-            megabytes(LIMIT)
-        );
-    }
-    Ok(())
 }
 
 /// Optimises a program in place; the last result is kept, because it takes long.
@@ -77,10 +113,32 @@ fn optimise(wasm_opt: &Path, program: &Program, wasm: &Path) -> Result<()> {
     files::copy(&output, wasm)
 }
 
-/// Bytes of a file, and of the same file as a host would compress it.
-fn weigh(path: &Path) -> Result<(usize, usize)> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&bytes)?;
-    Ok((bytes.len(), encoder.finish()?.len()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_too_large_compressed_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program {
+            name: "p".to_string(),
+            wasm_opt: Vec::new(),
+        };
+        let size = |bytes: &[u8]| {
+            fs::write(folder.path().join("p_bg.wasm"), bytes).unwrap();
+            Size::of(&program, folder.path()).unwrap()
+        };
+        assert!(size(&vec![0; 2 * LIMIT]).check().is_ok());
+        // Numbers without a pattern (xorshift) cannot be compressed.
+        let mut state = 1_u64;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state as u8
+        })
+        .take(LIMIT + 1)
+        .collect();
+        assert!(size(&noise).check().is_err());
+    }
 }

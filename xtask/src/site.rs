@@ -7,13 +7,14 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::page::{self, Page};
+use crate::program::Size;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{assets, files, paths, process, program, tools};
 
 const PACKAGE: &str = "dcac-web";
 
-/// Builds the site into `dist`, replacing what is there.
-pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
+/// Builds the site into `dist`, replacing what is there, and says how large its programs are.
+pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<Vec<Size>> {
     let source = source().join("index.html");
     let html =
         fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
@@ -36,7 +37,13 @@ pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
     assemble(&page, &bound, dist)?;
     assets::add(dist)?;
     println!("{}", dist.display());
-    Ok(())
+    let sizes = page.programs.iter();
+    let sizes = sizes.map(|program| Size::of(program, &bound));
+    let sizes = sizes.collect::<Result<Vec<_>>>()?;
+    for size in &sizes {
+        println!("  {size}");
+    }
+    Ok(sizes)
 }
 
 /// A cargo command on the site's crate for browsers, with the flags all of them share.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{self, KeptError};
+use crate::program::Size;
 use crate::steps::Elapsed;
 use crate::toolchain::{self, Source, Toolchain};
 use crate::{browser, demo, files, paths, python, site, tools};
@@ -73,10 +74,16 @@ pub fn run(source: Source) -> Result<()> {
         step("clippy of the site", &mut || {
             check(site::cargo(toolchain, "clippy").args(["--", "-D", "warnings"]))
         });
+        let mut sizes = Vec::new();
         let built = step("build the site", &mut || {
-            plain(site::build(toolchain, &paths::dist())).map(|()| Vec::new())
+            sizes = plain(site::build(toolchain, &paths::dist()))?;
+            Ok(Vec::new())
         });
         if built {
+            step("size of its programs", &mut || {
+                plain(sizes.iter().try_for_each(Size::check))?;
+                Ok(sizes.iter().map(Size::to_string).collect())
+            });
             step("browser tests", &mut || {
                 let mut cargo = process::cargo();
                 cargo.arg("test").args(WORKSPACE);
