@@ -74,9 +74,9 @@ async fn the_page_is_seen_before_its_program() -> Result<()> {
     with_browser(async |driver| {
         for (screen, width, height) in SCREENS {
             devtools::screen(&driver, width, height).await?;
-            let layout = "return ['h1', '.lead', '.promise', '.query', '.gallery'].map(name => {
-                const { x, y, width } = document.querySelector(name).getBoundingClientRect();
-                return [name, x, y, width].join(' ');
+            let layout = "return ['.banner', 'h1', '.lead', 'main', '.query', '.gallery'].map(name => {
+                const { x, y } = document.querySelector(name).getBoundingClientRect();
+                return [name, x, y, document.querySelector('main').clientWidth].join(' ');
             })";
             let words = "return ['h1', '.lead', '.promise', 'h2'].map(name =>
                 document.querySelector(name).textContent)";
