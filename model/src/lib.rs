@@ -14,6 +14,7 @@
 //! | `condition` | prompts, schemes, transforms (feature `training`) |
 //! | `loss` | ID loss, prototype memory, contrastive loss (feature `training`) |
 //! | `dcac` | the whole method in one forward (feature `training`) |
+//! | [`cpu`] | the exported encoder on one CPU core, without burn, for browsers |
 //! | [`image`] | Pillow-exact resize, normalisation, augmentation |
 //! | [`retrieval`] | ranking, CMC, mAP |
 //! | [`weights`] | modules to safetensors and back |
@@ -21,6 +22,7 @@
 pub mod clip;
 #[cfg(feature = "training")]
 pub mod condition;
+pub mod cpu;
 #[cfg(feature = "training")]
 pub mod dcac;
 #[cfg(feature = "training")]

@@ -9,6 +9,7 @@ use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::weights::Precision;
 use serde_json::{Map, Value, json};
 
+use crate::classifier::TrainedClassifier;
 use crate::files::{self, NewFolder};
 use crate::model_dir::{self, Format};
 use crate::train::{Checkpoint, Which, evaluation_at};
@@ -30,6 +31,10 @@ pub struct ExportArgs {
     /// f16 or f32
     #[arg(long, default_value = "f32", value_parser = model_dir::precision)]
     dtype: Precision,
+    /// Adds the training identities' classifier and their list: classifier.safetensors,
+    /// identities.json
+    #[arg(long)]
+    with_classifier: bool,
 }
 
 #[derive(Args)]
@@ -43,10 +48,11 @@ struct Source {
     model: Option<PathBuf>,
 }
 
-/// An encoder, and what its manifest says beside its file.
+/// An encoder, its classifier if that is wanted, and what its manifest says beside its file.
 struct Found {
     config: EncoderConfig,
     encoder: ReidEncoder<Flex>,
+    classifier: Option<TrainedClassifier>,
     facts: Map<String, Value>,
 }
 
@@ -54,9 +60,15 @@ struct Found {
 pub fn run(args: &ExportArgs) -> Result<()> {
     let out = &args.out;
     files::require_new(out)?;
+    let wanted = args.with_classifier;
+    if wanted && args.format == Format::Onnx {
+        bail!(
+            "an ONNX file holds the encoder alone; --with-classifier goes with --format safetensors"
+        );
+    }
     let found = match (&args.source.run, &args.source.model) {
-        (Some(run), _) => of_run(run, &args.checkpoint)?,
-        (_, Some(model)) => of_model(model)?,
+        (Some(run), _) => of_run(run, &args.checkpoint, wanted)?,
+        (_, Some(model)) => of_model(model, wanted)?,
         (None, None) => bail!("name a run or a model"),
     };
     let folder = NewFolder::create(out)?;
@@ -68,12 +80,15 @@ pub fn run(args: &ExportArgs) -> Result<()> {
         args.dtype,
         found.facts,
     )?;
+    if let Some(classifier) = found.classifier {
+        classifier.write(folder.draft(), args.dtype)?;
+    }
     folder.publish()?;
     println!("{bytes} bytes of weights\n{}", out.display());
     Ok(())
 }
 
-fn of_run(run: &Path, checkpoint: &Which) -> Result<Found> {
+fn of_run(run: &Path, checkpoint: &Which, with_classifier: bool) -> Result<Found> {
     let (state, config, model) = Checkpoint::read::<Flex>(run, checkpoint, &Default::default())?;
     let provenance = json!({
         "program": concat!("trainer ", env!("CARGO_PKG_VERSION")),
@@ -85,20 +100,24 @@ fn of_run(run: &Path, checkpoint: &Which) -> Result<Found> {
         "images": state.images,
         "sources": state.sources,
     });
+    let classifier = with_classifier.then(|| TrainedClassifier::of_run(run, &model));
     Ok(Found {
         config: config.model.encoder,
+        classifier: classifier.transpose()?,
         encoder: model.encoder,
         facts: model_dir::facts(evaluation_at(run, state.step)?, provenance),
     })
 }
 
-fn of_model(folder: &Path) -> Result<Found> {
+fn of_model(folder: &Path, with_classifier: bool) -> Result<Found> {
     let (config, bytes) = model_dir::read(folder)?;
     let path = folder.join(model_dir::WEIGHTS);
     let encoder = ReidEncoder::load(&config, bytes, &Default::default())
         .with_context(|| format!("cannot load {}", path.display()))?;
+    let classifier = with_classifier.then(|| TrainedClassifier::of_model(folder));
     Ok(Found {
         config,
+        classifier: classifier.transpose()?,
         encoder,
         facts: model_dir::read_facts(folder)?,
     })

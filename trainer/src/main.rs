@@ -1,6 +1,7 @@
 //! `trainer`: trains, evaluates, exports and queries DCAC re-identification models.
 
 mod bench;
+mod classifier;
 mod cli;
 mod config;
 mod data;

@@ -1,4 +1,5 @@
-//! Model folders: `model.safetensors` or `model.onnx`, `config.json`, `manifest.json`.
+//! Model folders: `model.safetensors` or `model.onnx`, `config.json`, `manifest.json`, and the
+//! classifier if it was asked for.
 
 use std::path::Path;
 
@@ -20,6 +21,8 @@ const ONNX: &str = "model.onnx";
 const CONFIG: &str = "config.json";
 /// The site's file.
 pub const MANIFEST: &str = "manifest.json";
+/// The manifest's list of files.
+const FILES: &str = "files";
 
 /// What an encoder is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -49,13 +52,9 @@ pub fn write<B: Backend>(
         Format::Safetensors => files::write(&path, &encoder.save(precision)?)?,
         Format::Onnx => onnx::write(&path, encoder, config, precision)?,
     }
-    let bytes = path.metadata();
-    let bytes = bytes
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .len();
-    let promise = json!({ name: { "bytes": bytes, "sha256": files::sha256(&path)? } });
+    let bytes = length(&path)?;
     let mut manifest = Map::new();
-    manifest.insert("files".into(), promise);
+    manifest.insert(FILES.into(), json!({ name: promised(&path)? }));
     manifest.insert("dtype".into(), json!(precision));
     // A converted model's facts include those of the file that it was.
     for (key, value) in facts {
@@ -64,6 +63,29 @@ pub fn write<B: Backend>(
     files::write_json(&folder.join(CONFIG), config)?;
     files::write_json(&folder.join(MANIFEST), &manifest)?;
     Ok(bytes)
+}
+
+fn length(path: &Path) -> Result<u64> {
+    let found = path.metadata();
+    let found = found.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(found.len())
+}
+
+/// What a manifest says of a file, so that whoever fetches it can check it.
+fn promised(path: &Path) -> Result<Value> {
+    Ok(json!({ "bytes": length(path)?, "sha256": files::sha256(path)? }))
+}
+
+/// Lists further files of a model folder in its manifest.
+pub fn promise(folder: &Path, names: &[&str]) -> Result<()> {
+    let mut listed = match read_facts(folder)?.remove(FILES) {
+        Some(Value::Object(listed)) => listed,
+        _ => Map::new(),
+    };
+    for &name in names {
+        listed.insert(name.to_string(), promised(&folder.join(name))?);
+    }
+    add_to_manifest(folder, FILES, &listed)
 }
 
 /// What a manifest says of figures and origin.

@@ -11,7 +11,8 @@ use crate::program::Size;
 use crate::toolchain::{TARGET, Toolchain};
 use crate::{assets, files, paths, process, program, tools};
 
-const PACKAGE: &str = "dcac-web";
+/// The page with its search, and the encoders.
+const PACKAGES: [&str; 2] = ["dcac-web", "dcac-encoder"];
 
 /// Builds the site into `dist`, replacing what is there, and says how large its programs are.
 pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<Vec<Size>> {
@@ -46,12 +47,12 @@ pub fn build(toolchain: &Toolchain, dist: &Path) -> Result<Vec<Size>> {
     Ok(sizes)
 }
 
-/// A cargo command on the site's crate for browsers, with the flags all of them share.
+/// A cargo command on the site's crates for browsers, with the flags all of them share.
 pub fn cargo(toolchain: &Toolchain, subcommand: &str) -> Command {
     let mut command = toolchain.cargo();
     command
         .args([subcommand, "--release", "--target", TARGET])
-        .args(["--package", PACKAGE])
+        .args(PACKAGES.map(|package| format!("--package={package}")))
         // They would replace the flags that .cargo/config.toml gives this target.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS");

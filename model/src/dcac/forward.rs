@@ -23,7 +23,8 @@ use crate::reid::{Classifier, ReidEncoder, l2_normalize};
 pub struct Dcac<B: Backend> {
     /// The part that inference keeps.
     pub encoder: ReidEncoder<B>,
-    pub(super) classifier: Classifier<B>,
+    /// What names the training identities.
+    pub classifier: Classifier<B>,
     /// One vector per training camera `[cameras, dim]`, added to the class token while training.
     cameras: Option<Param<Tensor<B, 2>>>,
     guidance: Option<Guidance<B>>,

@@ -15,10 +15,12 @@ pub struct ReidEncoder<B: Backend> {
     pub(super) neck: BatchNorm1d<B>,
 }
 
-/// Embedding and patch tokens of a batch.
+/// Embedding and what leads to it, of a batch.
 pub struct Features<B: Backend> {
     /// L2-normalised neck output, `[B, embedding]`.
     pub embedding: Tensor<B, 2>,
+    /// The same before it is normalised: what the classifier takes.
+    pub neck: Tensor<B, 2>,
     /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`.
     pub patches: Tensor<B, 3>,
 }
@@ -62,12 +64,14 @@ impl<B: Backend> ReidEncoder<B> {
         l2_normalize(self.neck.forward(self.vit.forward(images).embedding))
     }
 
-    /// [`Self::embed`] and the patch tokens behind it.
+    /// [`Self::embed`], the neck's output and the patch tokens behind it.
     pub fn features(&self, images: Tensor<B, 4>) -> Features<B> {
         let output = self.vit.forward(images);
         let [batch, tokens, _] = output.tokens.dims();
+        let neck = self.neck.forward(output.embedding);
         Features {
-            embedding: l2_normalize(self.neck.forward(output.embedding)),
+            embedding: l2_normalize(neck.clone()),
+            neck,
             patches: output.tokens.slice([0..batch, 1..tokens]),
         }
     }

@@ -7,6 +7,7 @@ mod classifier;
 mod config;
 #[cfg(feature = "tensors")]
 mod encoder;
+mod identity;
 
 #[cfg(feature = "tensors")]
 pub use classifier::Classifier;
@@ -15,3 +16,4 @@ pub use config::EncoderConfig;
 pub(crate) use encoder::l2_normalize;
 #[cfg(feature = "tensors")]
 pub use encoder::{Features, ReidEncoder};
+pub use identity::TrainingIdentity;

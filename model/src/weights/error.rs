@@ -31,6 +31,17 @@ pub enum WeightsError {
         /// Tensors of another shape or number format, with both.
         wrong: Vec<String>,
     },
+    /// Tensors with infinite numbers or such that are none.
+    #[error("weights that are not finite: {}; export the model again from a checkpoint that is not broken", .0.join(", "))]
+    NotFinite(Vec<String>),
+    /// The device has too little memory for the model.
+    #[error(
+        "not enough memory for the model: {bytes} more bytes were refused; choose a smaller model"
+    )]
+    Memory {
+        /// Size of what could not be allocated.
+        bytes: usize,
+    },
 }
 
 fn list(missing: &[String], unexpected: &[String], wrong: &[String]) -> String {

@@ -142,6 +142,7 @@ mod tests {
         Ok(TrainingSet {
             images,
             identities: 9,
+            people: Vec::new(),
             cameras: 1,
             sources: Vec::new(),
         })

@@ -89,6 +89,14 @@ impl Split {
 }
 
 impl NamedData {
+    /// What people call it: the name of its folder or table, or of its layout.
+    pub fn name(&self) -> String {
+        match self.folder.file_stem() {
+            Some(name) => name.to_string_lossy().into_owned(),
+            None => self.layout.to_string(),
+        }
+    }
+
     /// The splits that it has: all three, but for sets that are for training alone and
     /// tables without some of them.
     ///

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use dcac_model::reid::TrainingIdentity;
 
 use super::{NamedData, Split};
 
@@ -47,6 +48,8 @@ pub struct TrainingSet {
     pub images: Vec<TrainingImage>,
     /// N.
     pub identities: usize,
+    /// Who they are, in the order of labels.
+    pub people: Vec<TrainingIdentity>,
     /// Cameras of all sources.
     pub cameras: usize,
     /// What each source brings.
@@ -60,6 +63,7 @@ impl TrainingSet {
         let mut set = Self {
             images: Vec::new(),
             identities: 0,
+            people: Vec::new(),
             cameras: 0,
             sources: Vec::new(),
         };
@@ -73,10 +77,18 @@ impl TrainingSet {
                 identities: identities.len(),
                 cameras: cameras.len(),
             });
+            let name = source.name();
+            set.people
+                .extend(identities.iter().map(|&identity| TrainingIdentity {
+                    source: name.clone(),
+                    identity,
+                    images: 0,
+                }));
             for crop in crops {
                 let label = identities.binary_search(&crop.label.identity);
                 let camera = cameras.binary_search(&crop.label.camera);
                 if let (Ok(label), Ok(camera)) = (label, camera) {
+                    set.people[set.identities + label].images += 1;
                     set.images.push(TrainingImage {
                         path: crop.path,
                         label: set.identities + label,

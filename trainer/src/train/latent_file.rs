@@ -172,6 +172,7 @@ mod tests {
                 camera: 0,
             }],
             identities: 1,
+            people: Vec::new(),
             cameras: 1,
             sources: Vec::new(),
         };

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::checkpoint::{self, Checkpoint};
 use super::cost::Costs;
+use super::identities;
 use super::latents::LatentCache;
 use super::loss_scale::LossScale;
 use super::metrics::EpochMeans;
@@ -112,7 +113,7 @@ impl<B: AutodiffBackend> Start<B> {
         let (state, saved) = match resumed {
             Some((folder, state)) => (state, Some((folder, None))),
             None => {
-                found_run(config, out, &trainer, vae.as_ref(), record)?;
+                found_run(config, out, &trainer, vae.as_ref(), set, record)?;
                 let state = first_state(config, set, sources)?;
                 let saved = if group.size() == 1 {
                     None
@@ -240,6 +241,7 @@ fn found_run<B: AutodiffBackend>(
     run: &Path,
     trainer: &Trainer<B>,
     vae: Option<&VaeEncoder<B::InnerBackend>>,
+    set: &TrainingSet,
     record: &RunRecord,
 ) -> Result<()> {
     if RunState::of(run)? != RunState::Absent {
@@ -253,6 +255,7 @@ fn found_run<B: AutodiffBackend>(
         config.to_toml()?.as_bytes(),
     )?;
     checkpoint::write_frozen(draft, &config.model, &trainer.model, vae)?;
+    identities::write(draft, set)?;
     record.write(draft)?;
     folder.publish()
 }

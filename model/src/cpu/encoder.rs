@@ -1,0 +1,264 @@
+//! Images to embeddings.
+
+use super::block::{Block, Scratch, Stream, Wanted};
+use super::kernel::Kernel;
+use super::maths::{Norm, normalize};
+use super::product::{Linear, Packed, Target, whole};
+use super::read::File;
+use crate::clip::VitConfig;
+use crate::reid::EncoderConfig;
+use crate::weights::WeightsError;
+
+/// Tokens that are computed together. Weights are read once for all of them, and what the
+/// layers make of them fits a second-level cache.
+const TOGETHER: usize = 264;
+
+/// Added to the neck's running variance.
+const NECK_EPSILON: f32 = 1e-5;
+
+/// Vision transformer and batch-norm neck, ready to compute.
+pub struct Encoder {
+    kernel: Kernel,
+    vit: VitConfig,
+    patch_embed: Linear,
+    /// What is added to the tokens of an image: positions, and the class token to the first.
+    positions: Vec<f32>,
+    norm_pre: Norm,
+    blocks: Vec<Block>,
+    norm: Norm,
+    head: Linear,
+    neck: Neck,
+    /// Images that are computed together.
+    together: usize,
+    patches: Packed,
+    stream: Stream,
+    class: Packed,
+    scratch: Scratch,
+}
+
+/// Batch norm with running statistics: a scale and a shift.
+struct Neck {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+/// What the encoder finds in images.
+pub struct Features {
+    /// L2-normalised neck output, `[n, embedding]`.
+    pub embedding: Vec<f32>,
+    /// The neck's output before that, which a classifier takes, `[n, embedding]`.
+    pub neck: Vec<f32>,
+    /// Tokens of the patches after the last norm, row by row, `[n, patches, dim]`.
+    pub patches: Vec<f32>,
+}
+
+impl Encoder {
+    /// Rebuilds an exported encoder from the bytes of its `model.safetensors`, as
+    /// `ReidEncoder::load` does. 16-bit weights stay 16-bit ones in memory.
+    ///
+    /// # Errors
+    /// Sizes that fit no transformer, bytes that are no safetensors file; tensors that are
+    /// missing, left over, of another shape or not finite, all listed by name; and a device
+    /// without the memory for it.
+    pub fn load(
+        config: &EncoderConfig,
+        safetensors: &[u8],
+        kernel: Kernel,
+    ) -> Result<Self, WeightsError> {
+        config.validate()?;
+        let vit = config.vit.clone();
+        let (dim, tokens, side) = (vit.dim, vit.tokens(), vit.patch);
+        let depth = 3 * side * side;
+        let mut file = File::open(safetensors)?;
+        let patch_embed = file.take("patch_embed.proj.weight", &[dim, 3, side, side]);
+        let patch_embed = Linear::pack(patch_embed, &[], depth, 0..dim)?;
+        let class = file.numbers("cls_token", &[1, 1, dim]);
+        let mut positions = file.numbers("pos_embed", &[1, tokens, dim]);
+        for (position, class) in positions.iter_mut().zip(class) {
+            *position += class;
+        }
+        let norm_pre = file.norm("norm_pre", dim);
+        let blocks = (0..vit.depth).map(|i| Block::load(&mut file, &format!("blocks.{i}"), &vit));
+        let blocks = blocks.collect::<Result<_, _>>()?;
+        let norm = file.norm("norm", dim);
+        let head = file.take("head.weight", &[vit.embedding, dim]);
+        let head = Linear::pack(head, &[], dim, 0..vit.embedding)?;
+        let neck = Neck::load(&mut file, vit.embedding);
+        file.close()?;
+
+        let together = (TOGETHER / tokens).max(1);
+        let rows = together * tokens;
+        Ok(Self {
+            kernel,
+            patch_embed,
+            positions,
+            norm_pre,
+            blocks,
+            norm,
+            head,
+            neck,
+            together,
+            scratch: Scratch::new(&vit, rows)?,
+            patches: Packed::with_space(rows, depth)?,
+            stream: Stream::with_space(rows, dim)?,
+            class: Packed::with_space(together, dim)?,
+            vit,
+        })
+    }
+
+    /// Memory that the weights take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        let norms = self.norm_pre.bytes() + self.norm.bytes();
+        let neck = size_of_val(&self.neck.scale[..]) + size_of_val(&self.neck.shift[..]);
+        let positions = size_of_val(&self.positions[..]);
+        blocks + norms + neck + positions + self.patch_embed.bytes() + self.head.bytes()
+    }
+
+    /// L2-normalised embeddings `[n, embedding]` of normalised images `[n, 3, height, width]`.
+    ///
+    /// # Panics
+    /// If `pixels` is no whole number of images.
+    pub fn embed(&mut self, pixels: &[f32]) -> Vec<f32> {
+        let mut embeddings = Vec::new();
+        for images in self.groups(pixels) {
+            self.forward(images, Wanted::Class);
+            self.finish(&mut embeddings);
+        }
+        normalize(&mut embeddings, self.vit.embedding);
+        embeddings
+    }
+
+    /// [`Self::embed`], what is before the L2 normalisation, and the patch tokens behind it.
+    ///
+    /// # Panics
+    /// If `pixels` is no whole number of images.
+    pub fn features(&mut self, pixels: &[f32]) -> Features {
+        let (mut neck, mut patches) = (Vec::new(), Vec::new());
+        for images in self.groups(pixels) {
+            self.forward(images, Wanted::All);
+            self.finish(&mut neck);
+            for row in (0..self.stream.rows()).filter(|row| row % self.stream.tokens > 0) {
+                let start = patches.len();
+                patches.resize(start + self.vit.dim, 0.0);
+                self.norm.apply(self.stream.row(row), &mut patches[start..]);
+            }
+        }
+        let mut embedding = neck.clone();
+        normalize(&mut embedding, self.vit.embedding);
+        Features {
+            embedding,
+            neck,
+            patches,
+        }
+    }
+
+    /// Pixels of images that are computed together.
+    fn groups<'a>(&self, pixels: &'a [f32]) -> std::slice::Chunks<'a, f32> {
+        let image = 3 * self.vit.height * self.vit.width;
+        assert_eq!(
+            pixels.len() % image,
+            0,
+            "pixels of no whole number of images"
+        );
+        pixels.chunks(self.together * image)
+    }
+
+    /// From pixels to what the last block leaves in the stream.
+    fn forward(&mut self, pixels: &[f32], wanted: Wanted) {
+        self.embed_patches(pixels);
+        for (i, block) in self.blocks.iter().enumerate() {
+            let last = i + 1 == self.blocks.len();
+            let wanted = if last { wanted } else { Wanted::All };
+            let (x, scratch) = (&mut self.stream, &mut self.scratch);
+            block.run(self.kernel, self.vit.heads, x, wanted, scratch);
+        }
+    }
+
+    /// The tokens that the first block takes.
+    fn embed_patches(&mut self, pixels: &[f32]) {
+        let VitConfig {
+            height,
+            width,
+            patch,
+            dim,
+            ..
+        } = self.vit;
+        let (tokens, columns) = (self.vit.tokens(), width / patch);
+        let x = &mut self.stream;
+        x.tokens = tokens;
+        x.images = pixels.len() / (3 * height * width);
+        // A class token is the product of no pixels, so that all tokens are one matrix.
+        self.patches.fill(x.rows(), 3 * patch * patch, |row, out| {
+            let (image, token) = (row / tokens, row % tokens);
+            let Some(place) = token.checked_sub(1) else {
+                return out.fill(0.0);
+            };
+            let (top, left) = (place / columns * patch, place % columns * patch);
+            for (i, out) in out.chunks_mut(patch).enumerate() {
+                let (channel, y) = (i / patch, top + i % patch);
+                let line = (image * 3 + channel) * height + y;
+                out.copy_from_slice(&pixels[line * width + left..][..patch]);
+            }
+        });
+        let target = Target {
+            values: &mut x.values,
+            width: x.width,
+        };
+        (self.patch_embed).write(self.kernel, &self.patches, target, &mut self.scratch.wide);
+        let positions = self.positions.chunks(dim).cycle();
+        let mut sum = vec![0.0; dim];
+        for (row, position) in x
+            .values
+            .chunks_mut(x.width)
+            .take(x.images * tokens)
+            .zip(positions)
+        {
+            for ((sum, x), position) in sum.iter_mut().zip(&*row).zip(position) {
+                *sum = x + position;
+            }
+            self.norm_pre.apply(&sum, row);
+        }
+    }
+
+    /// Appends the neck's output for every image in the stream.
+    fn finish(&mut self, out: &mut Vec<f32>) {
+        let (x, embedding) = (&self.stream, self.vit.embedding);
+        self.class.fill(x.images, self.vit.dim, |image, row| {
+            self.norm.apply(x.row(image * x.tokens), row);
+        });
+        let width = whole(embedding);
+        let mut projected = vec![0.0; x.images * width];
+        let target = Target {
+            values: &mut projected,
+            width,
+        };
+        (self.head).write(self.kernel, &self.class, target, &mut self.scratch.wide);
+        for row in projected.chunks(width) {
+            let affine = self.neck.scale.iter().zip(&self.neck.shift);
+            out.extend(
+                row.iter()
+                    .zip(affine)
+                    .map(|(x, (scale, shift))| x * scale + shift),
+            );
+        }
+    }
+}
+
+impl Neck {
+    fn load(file: &mut File, width: usize) -> Self {
+        let mut vector = |name: &str| file.numbers(&format!("neck.{name}"), &[width]);
+        let (weight, bias) = (vector("weight"), vector("bias"));
+        let (mean, variance) = (vector("running_mean"), vector("running_var"));
+        let scale = weight.iter().zip(variance);
+        let scale: Vec<f32> = scale
+            .map(|(weight, variance)| weight / (variance + NECK_EPSILON).sqrt())
+            .collect();
+        let shift = bias.iter().zip(mean).zip(&scale);
+        let shift = shift.map(|((bias, mean), scale)| bias - mean * scale);
+        Self {
+            shift: shift.collect(),
+            scale,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The exported encoder on one CPU core, for browsers: the maths of `ReidEncoder` on plain
+//! slices, without burn.
+//!
+//! Where the time goes decides the shape of it. Matrix products take nineteen parts of
+//! twenty, so both factors lie in the order in which the innermost loop reads them: weights
+//! are packed when they are loaded, rows whenever a layer has made them. Everything else is
+//! done on the way from one product to the next.
+//!
+//! | file | concept |
+//! | --- | --- |
+//! | `kernel` | the innermost loop, for each instruction set |
+//! | `product` | matrix products of packed rows and packed weights |
+//! | `weights` | a layer's weights, packed |
+//! | `read` | a safetensors file, tensor by tensor |
+//! | `maths` | layer norm, softmax, QuickGELU |
+//! | `attention`, `block` | a transformer block |
+//! | `encoder` | the whole |
+
+mod attention;
+mod block;
+mod encoder;
+mod kernel;
+mod maths;
+mod memory;
+mod product;
+mod read;
+mod weights;
+
+pub use encoder::{Encoder, Features};
+pub use kernel::Kernel;

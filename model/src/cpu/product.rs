@@ -1,0 +1,176 @@
+//! Matrix products.
+
+use std::ops::Range;
+
+use super::kernel::{COLUMNS, ColumnPanel, Kernel, ROWS, RowPanel, Task, Write};
+use super::memory::filled;
+use super::weights::{Panels, Stored};
+use crate::weights::WeightsError;
+
+/// Depth of the parts in which a product is computed: a part of a panel of columns stays in
+/// the fastest cache while all rows pass, and a part of all rows in the next one.
+const PART: usize = 384;
+
+/// A matrix `[count, depth]` packed for products: panels of `ROWS` rows, each `depth` entries.
+pub(super) struct Packed {
+    panels: Vec<RowPanel>,
+    /// The rows of one panel, before they are packed.
+    rows: Vec<f32>,
+    depth: usize,
+    count: usize,
+}
+
+impl Packed {
+    /// Space for `[count, depth]`.
+    pub(super) fn with_space(count: usize, depth: usize) -> Result<Self, WeightsError> {
+        Ok(Self {
+            panels: filled([0.0; ROWS], [count.div_ceil(ROWS), depth])?,
+            rows: filled(0.0, [ROWS, depth])?,
+            depth: 0,
+            count: 0,
+        })
+    }
+
+    /// Packs `count` rows of `depth` numbers, which `write` writes, given a row's number.
+    pub(super) fn fill(
+        &mut self,
+        count: usize,
+        depth: usize,
+        mut write: impl FnMut(usize, &mut [f32]),
+    ) {
+        (self.count, self.depth) = (count, depth);
+        let rows = &mut self.rows[..ROWS * depth];
+        for (panel, start) in self.panels.chunks_mut(depth).zip((0..count).step_by(ROWS)) {
+            let here = ROWS.min(count - start);
+            for r in 0..here {
+                write(start + r, &mut rows[r * depth..][..depth]);
+            }
+            interleave(rows, panel);
+        }
+    }
+}
+
+/// Rows one after another to a panel.
+fn interleave(rows: &[f32], panel: &mut [RowPanel]) {
+    let depth = panel.len();
+    let (a, rest) = rows.split_at(depth);
+    let (b, rest) = rest.split_at(depth);
+    let (c, d) = rest.split_at(depth);
+    for ((((entry, a), b), c), d) in panel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+        *entry = [*a, *b, *c, *d];
+    }
+}
+
+/// Where a product goes: rows `width` numbers apart, at least as many as its columns filled up
+/// to whole panels.
+pub(super) struct Target<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) width: usize,
+}
+
+/// A layer that multiplies rows by weights: `x W^T + b`.
+pub(super) struct Linear {
+    weights: Panels,
+    /// By panels; none for no bias.
+    bias: Vec<ColumnPanel>,
+}
+
+impl Linear {
+    /// Packs some of the outputs of a file's layer `[.., inputs]`; `bias` is that of all or empty.
+    pub(super) fn pack(
+        weights: Stored,
+        bias: &[f32],
+        inputs: usize,
+        outputs: Range<usize>,
+    ) -> Result<Self, WeightsError> {
+        let bias = bias.get(outputs.clone()).unwrap_or_default();
+        let panels = bias
+            .chunks(COLUMNS)
+            .map(|chunk| std::array::from_fn(|i| chunk.get(i).copied().unwrap_or(0.0)));
+        Ok(Self {
+            bias: panels.collect(),
+            weights: Panels::pack(weights, inputs, outputs)?,
+        })
+    }
+
+    /// Width of what it makes.
+    pub(super) fn outputs(&self) -> usize {
+        self.weights.columns()
+    }
+
+    /// Memory that it holds.
+    pub(super) fn bytes(&self) -> usize {
+        self.weights.bytes() + size_of_val(&self.bias[..])
+    }
+
+    /// Replaces `target` by the layer's output.
+    pub(super) fn write(&self, kernel: Kernel, rows: &Packed, target: Target, wide: &mut Wide) {
+        self.run(kernel, rows, target, wide, false);
+    }
+
+    /// Adds the layer's output to `target`.
+    pub(super) fn add(&self, kernel: Kernel, rows: &Packed, target: Target, wide: &mut Wide) {
+        if let (false, width) = (self.bias.is_empty(), target.width) {
+            let bias = self.bias.as_flattened();
+            for row in target.values.chunks_mut(width).take(rows.count) {
+                row.iter_mut()
+                    .zip(bias)
+                    .for_each(|(value, bias)| *value += bias);
+            }
+        }
+        self.run(kernel, rows, target, wide, true);
+    }
+
+    fn run(&self, kernel: Kernel, rows: &Packed, target: Target, wide: &mut Wide, sum: bool) {
+        let depth = self.weights.depth();
+        assert_eq!(rows.depth, depth, "rows of another layer");
+        for from in (0..depth).step_by(PART) {
+            let to = depth.min(from + PART);
+            for index in 0..self.weights.count() {
+                let write = match self.bias.get(index) {
+                    _ if sum || from > 0 => Write::Sum,
+                    Some(bias) => Write::Biased(bias),
+                    None => Write::Fresh,
+                };
+                let task = Task {
+                    rows: &rows.panels[from..],
+                    stride: depth,
+                    count: rows.count,
+                    columns: self.weights.panel(index, from, to, &mut wide.0),
+                    write,
+                };
+                let out = &mut target.values[index * COLUMNS..];
+                (kernel.multiply)(&task, out, target.width);
+            }
+        }
+    }
+}
+
+/// Where a part of a panel of half-precision weights is widened.
+pub(super) struct Wide([ColumnPanel; PART]);
+
+impl Wide {
+    pub(super) fn new() -> Box<Self> {
+        Box::new(Self([[0.0; COLUMNS]; PART]))
+    }
+}
+
+/// Replaces `target` by the product of rows and panels of columns that were made on the way.
+pub(super) fn multiply(kernel: Kernel, rows: &Packed, columns: &[ColumnPanel], target: Target) {
+    for (index, columns) in columns.chunks(rows.depth).enumerate() {
+        let task = Task {
+            rows: &rows.panels,
+            stride: rows.depth,
+            count: rows.count,
+            columns,
+            write: Write::Fresh,
+        };
+        let out = &mut target.values[index * COLUMNS..];
+        (kernel.multiply)(&task, out, target.width);
+    }
+}
+
+/// `width` filled up to whole panels of columns.
+pub(super) fn whole(width: usize) -> usize {
+    width.next_multiple_of(COLUMNS)
+}

@@ -1,0 +1,59 @@
+//! Somewhere to drop files.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use web_sys::{DragEvent, FileList};
+
+use super::dropped::Dropped;
+use crate::page::picture::Picture;
+
+/// A region that takes dropped pictures and shows that it does.
+#[component]
+pub fn DropZone(
+    /// Class of the region.
+    class: &'static str,
+    /// Name of the region for screen readers.
+    label: &'static str,
+    /// Takes what was dropped.
+    on_files: Callback<Vec<Picture>>,
+    children: Children,
+) -> impl IntoView {
+    let over = RwSignal::new(false);
+    let drag = move |event: DragEvent| {
+        // Without this the browser opens the file in place of the page.
+        event.prevent_default();
+        over.set(true);
+    };
+    let drop = move |event: DragEvent| {
+        event.prevent_default();
+        over.set(false);
+        if let Some(data) = event.data_transfer() {
+            let dropped = Dropped::of(&data);
+            spawn_local(async move {
+                let files = dropped.files().await;
+                on_files.run(files.iter().filter_map(Picture::of).collect());
+            });
+        }
+    };
+    view! {
+        <section
+            class=class
+            class:over=over
+            aria-label=label
+            on:dragenter=drag
+            on:dragover=drag
+            on:dragleave=move |_| over.set(false)
+            on:drop=drop
+        >
+            {children()}
+        </section>
+    }
+}
+
+/// The pictures of a list of files.
+pub fn pictures(files: Option<FileList>) -> Vec<Picture> {
+    let files = files
+        .iter()
+        .flat_map(|files| (0..files.length()).filter_map(|index| files.get(index)));
+    files.filter_map(|file| Picture::of(&file)).collect()
+}

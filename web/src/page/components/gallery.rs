@@ -1,0 +1,188 @@
+//! The pictures to search, and the answer.
+
+use dcac_model::retrieval::Metrics;
+use leptos::prelude::*;
+
+use super::drop_zone::DropZone;
+use super::file_button::FileButton;
+use super::tile::{Hit, Tile, Verdict};
+use super::tools::Tools;
+use crate::page::picture::Picture;
+use crate::page::state::{Phase, Ranking, State};
+
+/// How many places the summary looks at.
+const TOP: usize = 10;
+
+/// The gallery in rank order, or as it was chosen.
+#[component]
+pub fn Gallery(
+    state: State,
+    /// The site's samples, or why there are none.
+    shipped: RwSignal<Result<Vec<Picture>, String>>,
+) -> impl IntoView {
+    let take = Callback::new(move |files| state.add_to_gallery(files));
+    let phase = move || match state.main.phase.get() {
+        Phase::Idle => "idle",
+        Phase::Working(..) => "working",
+        Phase::Done(_) => "done",
+        Phase::Failed(_) => "error",
+    };
+    let has_samples = move || shipped.with(|all| all.as_ref().is_ok_and(|all| !all.is_empty()));
+    let back = move |_| {
+        if let Ok(pictures) = shipped.get_untracked() {
+            state.show_samples(pictures);
+        }
+    };
+    let missing = move || match (shipped.get(), state.gallery.with(Vec::is_empty)) {
+        (Err(reason), true) => Some(format!("This site has no sample pictures: {reason}")),
+        _ => None,
+    };
+    view! {
+        <DropZone class="card gallery" label="Gallery" on_files=take>
+            <div class="heading">
+                <h2>"Gallery"</h2>
+                <p class="muted summary">{move || summary(state)}</p>
+                <div class="actions">
+                    <FileButton id="gallery-input" text="Add pictures" multiple=true on_files=take />
+                    <FileButton id="folder-input" text="Add a folder" multiple=true folder=true on_files=take />
+                    <button
+                        class="button"
+                        type="button"
+                        class:hidden=move || state.gallery.with(Vec::is_empty)
+                        on:click=move |_| state.clear_gallery()
+                    >
+                        "Clear"
+                    </button>
+                    <button
+                        class="button"
+                        type="button"
+                        class:hidden=move || state.samples.get() || !has_samples()
+                        on:click=back
+                    >
+                        "Show the samples"
+                    </button>
+                </div>
+            </div>
+            {move || introduction(state).map(|text| view! { <p class="intro" id="introduction">{text}</p> })}
+            <Tools state />
+            {move || state.main.metrics.get().map(measures)}
+            <ol id="results" data-state=phase>{move || pictures_of(state)}</ol>
+            <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
+                "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
+            </p>
+            {move || missing().map(|reason| view! { <p class="notice">{reason}</p> })}
+        </DropZone>
+    }
+}
+
+/// Tiles in the order to show.
+fn pictures_of(state: State) -> AnyView {
+    let Some(hits) = state.main.ranking.get() else {
+        let pictures = state.gallery.get().into_iter();
+        return pictures
+            .map(|picture| view! { <Tile state picture /> })
+            .collect_view()
+            .into_any();
+    };
+    // The ranking changes along with the query, so this is the query it answers.
+    let query = state.query.get_untracked();
+    let calibration = state.main.calibration();
+    let shown = shown(state, hits).into_iter().enumerate();
+    shown
+        .map(|(index, (picture, score))| {
+            let verdict = Verdict::of(query.as_ref(), &picture);
+            let probability = calibration.map(|map| map.probability(score));
+            view! { <Hit state picture place={index + 1} score probability verdict /> }
+        })
+        .collect_view()
+        .into_any()
+}
+
+/// The hits that the visitor wants to see.
+fn shown(state: State, mut hits: Ranking) -> Ranking {
+    let camera = |picture: &Picture| picture.label.map(|label| label.camera);
+    let own = state
+        .query
+        .with_untracked(|query| query.as_ref().and_then(camera));
+    let (cutoff, others) = (state.cutoff.get(), state.other_cameras.get());
+    hits.retain(|(picture, score)| {
+        *score >= cutoff && !(others && own.is_some() && camera(picture) == own)
+    });
+    hits
+}
+
+/// What a visitor sees who has not done anything yet.
+fn introduction(state: State) -> Option<String> {
+    let hits = state.main.ranking.with(|hits| hits.as_ref().map(Vec::len));
+    let hits = hits.filter(|_| state.samples.get())?;
+    Some(format!(
+        "The picture under “Query” was compared with {hits} sample pictures, here in your browser; the most alike come first. Click anyone to look for them, or add pictures of your own."
+    ))
+}
+
+/// How well the gallery's pictures find each other, in the field's measures.
+fn measures(metrics: Metrics) -> impl IntoView {
+    let percent = |share: f64| format!("{:.1}\u{a0}%", 100.0 * share);
+    let text = format!(
+        "Whole gallery, {} pictures as queries: Rank-1 {}, Rank-5 {}, Rank-10 {}, mAP {}, mINP {}",
+        metrics.queries,
+        percent(metrics.rank(1)),
+        percent(metrics.rank(5)),
+        percent(metrics.rank(10)),
+        percent(metrics.map),
+        percent(metrics.minp)
+    );
+    view! {
+        <p
+            class="muted measures"
+            id="measures"
+            title="Every labelled picture of a person whom another camera saw too is looked for in all others, by the protocol of the field"
+            data-rank1=metrics.rank(1).to_string()
+            data-map=metrics.map.to_string()
+            data-minp=metrics.minp.to_string()
+        >
+            {text}
+        </p>
+    }
+}
+
+fn summary(state: State) -> String {
+    let query = state.query.get();
+    match (state.main.ranking.get(), state.gallery.with(Vec::len)) {
+        (Some(hits), _) => {
+            let (all, hits) = (hits.len(), shown(state, hits));
+            match hits.len() {
+                0 => format!("None of {all} pictures is that alike."),
+                count if count < all => format!(
+                    "{count} of {all} pictures. {}",
+                    grade(query.as_ref(), &hits)
+                ),
+                _ => grade(query.as_ref(), &hits),
+            }
+        }
+        (None, 0) => String::new(),
+        (None, count) if state.samples.get() => {
+            format!("{count} sample pictures. Click anyone to look for them.")
+        }
+        (None, 1) => "1 picture".to_string(),
+        (None, count) => format!("{count} pictures. Click anyone to look for them."),
+    }
+}
+
+/// How good an answer is, as far as the names tell.
+fn grade(query: Option<&Picture>, hits: &Ranking) -> String {
+    let right = |(picture, _): &&(Picture, f32)| Verdict::of(query, picture) == Verdict::Right;
+    match (
+        hits.iter().position(|hit| right(&hit)),
+        hits.iter().filter(right).count(),
+    ) {
+        (Some(first), all) => {
+            let top = hits.iter().take(TOP).filter(right).count();
+            format!(
+                "First right hit at place {}; {top} of {all} pictures of this person among the first {TOP}.",
+                first + 1
+            )
+        }
+        _ => "Most alike first.".to_string(),
+    }
+}

@@ -1,0 +1,64 @@
+//! What of an answer is shown, and in which order.
+
+use leptos::prelude::*;
+
+use crate::page::state::State;
+
+/// Cut-off, camera filter and re-ranking; only once there is an answer.
+#[component]
+pub fn Tools(state: State) -> impl IntoView {
+    let ranked = move || state.main.ranking.with(Option::is_some);
+    let knows_camera = move || {
+        state
+            .query
+            .with(|query| query.as_ref().is_some_and(|q| q.label.is_some()))
+    };
+    let meaning = move || {
+        let cutoff = state.cutoff.get();
+        if cutoff <= -1.0 {
+            return "any".to_string();
+        }
+        match state.main.calibration() {
+            Some(map) => format!("{cutoff:.2} · {:.0} %", 100.0 * map.probability(cutoff)),
+            None => format!("{cutoff:.2}"),
+        }
+    };
+    view! {
+        <div class="tools" class:hidden=move || !ranked()>
+            <label class="tool">
+                "Least score"
+                <input
+                    id="cutoff"
+                    type="range"
+                    min="-1"
+                    max="1"
+                    step="0.01"
+                    prop:value=move || state.cutoff.get().to_string()
+                    on:input:target=move |event| state.cutoff.set(event.target().value().parse().unwrap_or(-1.0))
+                />
+                <output class="number" for="cutoff">{meaning}</output>
+            </label>
+            <label class="tool" class:hidden=move || !knows_camera() title="Leaves out what the query's own camera saw">
+                <input
+                    id="other-cameras"
+                    type="checkbox"
+                    prop:checked=state.other_cameras
+                    on:change:target=move |event| state.other_cameras.set(event.target().checked())
+                />
+                "Other cameras only"
+            </label>
+            <label class="tool" title="k-reciprocal re-ranking: pictures with the same neighbours as the query move up">
+                <input
+                    id="rerank"
+                    type="checkbox"
+                    prop:checked=state.rerank
+                    on:change:target=move |event| {
+                        state.rerank.set(event.target().checked());
+                        state.rank();
+                    }
+                />
+                "Re-rank by shared neighbours"
+            </label>
+        </div>
+    }
+}

@@ -1,0 +1,208 @@
+//! A model at work in a worker, as the page knows it.
+
+use dcac_model::retrieval::{Calibration, Metrics};
+use leptos::prelude::*;
+use wasm_bindgen::JsValue;
+
+use super::Picture;
+use crate::protocol::{Backend, Choice, Job, Reply, Request, Start, Started};
+use dcac_encoder::worker::{Event, Link};
+
+/// The model of an engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Model {
+    /// None was asked for.
+    Off,
+    /// On its way: bytes so far and in all; 0 in all while that is not known.
+    Loading(u64, u64),
+    /// Ready.
+    Started(Started),
+    /// Not to be had.
+    Failed(String),
+}
+
+/// What an engine is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Nothing.
+    Idle,
+    /// So many of so many new pictures are embedded.
+    Working(usize, usize),
+    /// Ranked, in so many seconds.
+    Done(f64),
+    /// A job that has no answer, and why.
+    Failed(String),
+}
+
+/// Pictures and their likeness to the query, the most alike first.
+pub type Ranking = Vec<(Picture, f32)>;
+
+/// An engine; a handle that can be copied anywhere.
+#[derive(Clone, Copy)]
+pub struct Engine {
+    /// Its model.
+    pub model: RwSignal<Model>,
+    /// The current job's progress or end.
+    pub phase: RwSignal<Phase>,
+    /// The last answer, while it fits the query and the gallery.
+    pub ranking: RwSignal<Option<Ranking>>,
+    /// How well the labelled pictures of the gallery find each other.
+    pub metrics: RwSignal<Option<Metrics>>,
+    /// The gallery in the plane, once that was asked for: the pictures' numbers and places.
+    pub map: RwSignal<Option<Vec<(u64, [f32; 2])>>>,
+    /// Something to know about it.
+    pub notice: RwSignal<Option<String>>,
+    state: StoredValue<Inside, LocalStorage>,
+}
+
+/// What is not shown.
+struct Inside {
+    base: String,
+    choice: Choice,
+    backend: Backend,
+    link: Option<Link>,
+    /// The last job, until it is answered.
+    job: Option<Job>,
+    jobs: u32,
+}
+
+impl Engine {
+    /// An engine that is off.
+    pub(super) fn new(base: &str, choice: Choice, backend: Backend) -> Self {
+        Self {
+            model: RwSignal::new(Model::Off),
+            phase: RwSignal::new(Phase::Idle),
+            ranking: RwSignal::new(None),
+            metrics: RwSignal::new(None),
+            map: RwSignal::new(None),
+            notice: RwSignal::new(None),
+            state: StoredValue::new_local(Inside {
+                base: base.to_string(),
+                choice,
+                backend,
+                link: None,
+                job: None,
+                jobs: 0,
+            }),
+        }
+    }
+
+    /// Whether it has a model, or will.
+    pub fn is_on(self) -> bool {
+        self.model.with(|model| *model != Model::Off)
+    }
+
+    /// What its model is, once that is there.
+    pub fn started(self) -> Option<Started> {
+        self.model.with(|model| match model {
+            Model::Started(started) => Some(started.clone()),
+            _ => None,
+        })
+    }
+
+    /// What scores mean, where the model says so.
+    pub fn calibration(self) -> Option<Calibration> {
+        self.started()?.model.calibration
+    }
+
+    /// Starts a worker in place of the one before, with the job that waits for it.
+    pub(super) fn start(self, receive: impl Fn(Event<Reply>) + Clone + 'static) {
+        self.model.set(Model::Loading(0, 0));
+        let base = self.state.with_value(|inside| inside.base.clone());
+        match Link::start(&base, "dcac-search", receive) {
+            Ok(link) => self.state.update_value(|inside| {
+                let start = Request::Start(Start {
+                    base,
+                    model: inside.choice.clone(),
+                    backend: inside.backend,
+                });
+                link.send(&start, &JsValue::NULL);
+                if let Some(job) = &inside.job {
+                    link.send(&Request::Rank(job.clone()), &JsValue::NULL);
+                }
+                inside.link = Some(link);
+            }),
+            Err(reason) => self.failed(reason),
+        }
+    }
+
+    /// Uses another model from the next start on.
+    pub(super) fn choose(self, choice: Choice) {
+        self.state.update_value(|inside| inside.choice = choice);
+    }
+
+    /// Ends its worker.
+    pub(super) fn stop(self) {
+        self.changed();
+        self.state.update_value(|inside| inside.link = None);
+        self.model.set(Model::Off);
+    }
+
+    /// Goes on without the GPU; false where it did not use one.
+    pub(super) fn leave_gpu(self) -> bool {
+        let before = self
+            .state
+            .try_update_value(|inside| std::mem::replace(&mut inside.backend, Backend::Cpu));
+        before != Some(Backend::Cpu)
+    }
+
+    /// Gives its worker a job; its number is set here.
+    pub(super) fn rank(self, mut job: Job) {
+        self.phase.set(Phase::Working(0, job.gallery.len()));
+        self.state.update_value(|inside| {
+            inside.jobs += 1;
+            job.id = inside.jobs;
+            if let Some(link) = &inside.link {
+                link.send(&Request::Rank(job.clone()), &JsValue::NULL);
+            }
+            inside.job = Some(job);
+        });
+    }
+
+    /// Sends any other request.
+    pub fn ask(self, request: &Request) {
+        self.state.with_value(|inside| {
+            if let Some(link) = &inside.link {
+                link.send(request, &JsValue::NULL);
+            }
+        });
+    }
+
+    /// Whether the number is that of the job that waits for its answer.
+    pub(super) fn waits_for(self, job: u32) -> bool {
+        let current = |inside: &Inside| inside.job.as_ref().is_some_and(|own| own.id == job);
+        self.state.with_value(current)
+    }
+
+    /// No further answer is expected.
+    pub(super) fn answered(self) {
+        self.state.update_value(|inside| inside.job = None);
+    }
+
+    /// The query or the gallery changed, so no answer fits any more.
+    pub(super) fn changed(self) {
+        self.answered();
+        self.ranking.set(None);
+        self.metrics.set(None);
+        self.map.set(None);
+        self.phase.set(Phase::Idle);
+    }
+
+    /// There is no answer.
+    pub(super) fn refuse(self, reason: &str) {
+        self.ranking.set(None);
+        self.phase.set(Phase::Failed(reason.to_string()));
+    }
+
+    /// There is no model.
+    pub(super) fn failed(self, reason: String) {
+        let waited = self.state.try_update_value(|inside| {
+            inside.link = None;
+            inside.job.take()
+        });
+        if waited.flatten().is_some() {
+            self.refuse(&reason);
+        }
+        self.model.set(Model::Failed(reason));
+    }
+}

@@ -1,0 +1,116 @@
+//! The gallery and the query: what can happen to them.
+
+use std::collections::HashSet;
+
+use leptos::prelude::*;
+
+use super::{Picture, State};
+
+impl State {
+    /// Shows the sample gallery in place of what there is.
+    pub fn show_samples(self, samples: Vec<Picture>) {
+        self.clear_gallery();
+        self.samples.set(true);
+        self.gallery.set(samples);
+    }
+
+    /// Looks for the first sample whom another one shows too, so that a visitor sees at once
+    /// what the page does.
+    pub fn look_for_a_sample(self) {
+        let shown_again = |picture: &&Picture, all: &[Picture]| {
+            let other =
+                |other: &Picture| other.id != picture.id && other.person() == picture.person();
+            picture.person().is_some() && all.iter().any(other)
+        };
+        let first = self.gallery.with_untracked(|all| {
+            let found = all.iter().find(|picture| shown_again(picture, all));
+            found.cloned()
+        });
+        if let (Some(picture), None) = (first, self.query.get_untracked()) {
+            self.look_for(picture);
+        }
+    }
+
+    /// Adds pictures of the visitor; the first ones take the samples' place.
+    pub fn add_to_gallery(self, pictures: Vec<Picture>) {
+        if pictures.is_empty() {
+            return;
+        }
+        if self.samples.get_untracked() {
+            self.clear_gallery();
+        }
+        self.changed();
+        let known: HashSet<_> = (self.gallery.read_untracked().iter())
+            .filter_map(Picture::stamp)
+            .collect();
+        let (again, new): (Vec<_>, Vec<_>) = (pictures.into_iter())
+            .partition(|picture| picture.stamp().is_some_and(|stamp| known.contains(&stamp)));
+        again.iter().for_each(Picture::release);
+        self.keep(&new);
+        self.gallery.update(|gallery| gallery.extend(new));
+    }
+
+    /// Empties the gallery.
+    pub fn clear_gallery(self) {
+        self.changed();
+        self.samples.set(false);
+        self.problems.set(Vec::new());
+        let gone = std::mem::take(&mut *self.gallery.write());
+        self.forget(&gone);
+        for picture in gone.iter().filter(|picture| !self.is_query(picture)) {
+            picture.release();
+        }
+    }
+
+    /// Whether a picture is looked for.
+    pub(super) fn is_query(self, picture: &Picture) -> bool {
+        let first = |query: &Option<Picture>| query.as_ref() == Some(picture);
+        self.query.with_untracked(first) || self.also.with_untracked(|all| all.contains(picture))
+    }
+
+    /// Chooses pictures of the person to look for.
+    pub fn set_query(self, pictures: Vec<Picture>) {
+        let mut pictures = pictures.into_iter();
+        if let Some(first) = pictures.next() {
+            self.changed();
+            self.replace_query(first);
+            self.also.set(pictures.collect());
+        }
+    }
+
+    /// Looks for a picture of the gallery in all others.
+    pub fn look_for(self, picture: Picture) {
+        self.replace_query(picture);
+        self.rank();
+    }
+
+    /// Looks for what a picture of the gallery and those before have in common.
+    pub fn look_for_too(self, picture: Picture) {
+        if !self.is_query(&picture) {
+            self.also.update(|all| all.push(picture));
+        }
+        self.rank();
+    }
+
+    /// Takes one of the further pictures out of the query.
+    pub fn leave_out(self, picture: &Picture) {
+        self.also.update(|all| all.retain(|other| other != picture));
+        self.release_unless_shown(picture);
+        self.rank();
+    }
+
+    fn replace_query(self, picture: Picture) {
+        let mut before = std::mem::take(&mut *self.also.write());
+        before.extend(self.query.write().replace(picture));
+        for old in before {
+            self.release_unless_shown(&old);
+        }
+    }
+
+    fn release_unless_shown(self, picture: &Picture) {
+        let shown = self.gallery.with_untracked(|all| all.contains(picture));
+        if !shown && !self.is_query(picture) {
+            picture.release();
+        }
+    }
+}

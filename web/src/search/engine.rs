@@ -1,0 +1,257 @@
+//! Ranks, measures and explains galleries by their embeddings.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use std::time::Duration;
+
+use dcac_model::clip::VitConfig;
+use dcac_model::retrieval::{
+    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, expand_query,
+    patch_similarity, rank,
+};
+use gloo::timers::future::sleep;
+
+use super::pool::Pool;
+use crate::protocol::{Hit, Item, Job, Pair, Parts, Reply};
+use crate::storage::Storage;
+
+/// Milliseconds of work after which newer messages are let in.
+const BREATH: f64 = 50.0;
+
+/// A model at work, and the embeddings that it computed so far.
+pub struct Engine {
+    pool: Pool,
+    vit: VitConfig,
+    /// By which kept embeddings are known as this model's.
+    digest: String,
+    storage: Option<Storage>,
+    known: RefCell<HashMap<u64, Rc<[f32]>>>,
+    measured: RefCell<Option<Measured>>,
+}
+
+/// The labelled pictures that were measured last, and what came of it.
+struct Measured {
+    pictures: Vec<(u64, Label)>,
+    metrics: Option<Metrics>,
+}
+
+/// Why a job ended early.
+pub enum Stop {
+    /// A newer job waits.
+    Replaced,
+    /// This job has no answer.
+    Job(String),
+    /// No further job can have one.
+    Engine(String),
+}
+
+impl Engine {
+    /// An engine that knows what earlier visits have kept.
+    pub async fn new(pool: Pool, vit: VitConfig, digest: String) -> Self {
+        let storage = Storage::open().await;
+        let known = match &storage {
+            Some(storage) => storage.embeddings(&digest).await,
+            None => Vec::new(),
+        };
+        let known = known.into_iter().map(|(id, row)| (id, row.into()));
+        Self {
+            pool,
+            vit,
+            digest,
+            storage,
+            known: RefCell::new(known.collect()),
+            measured: RefCell::default(),
+        }
+    }
+
+    /// Ranks a job's gallery by likeness to its query. `replaced` says whether a newer
+    /// job waits; `post` takes progress and complaints about single pictures.
+    pub async fn run(
+        &self,
+        job: &Job,
+        replaced: impl Fn() -> bool,
+        post: impl Fn(&Reply),
+    ) -> Result<Vec<Hit>, Stop> {
+        self.embed(job, replaced, post).await?;
+        let query = (self.mean(&job.queries))
+            .ok_or_else(|| Stop::Job("the query picture cannot be used".to_string()))?;
+        let others =
+            (job.gallery.iter()).filter(|item| job.queries.iter().all(|query| query.id != item.id));
+        let (ids, rows) = self.rows(others);
+        if ids.is_empty() {
+            let reason = "no picture of the gallery can be used; add JPEG, PNG or WebP pictures";
+            return Err(Stop::Job(reason.to_string()));
+        }
+        let gallery = rows.concat();
+        let scores = cosine_scores(&query, &gallery);
+        let mut order_by = scores.clone();
+        if job.rerank {
+            rerank(&query, &gallery).adjust(0, &mut order_by);
+        }
+        let order = rank(&order_by).map_err(|error| Stop::Engine(error.to_string()))?;
+        let hit = |index: usize| Hit {
+            picture: ids[index],
+            score: scores[index],
+        };
+        Ok(order.into_iter().map(hit).collect())
+    }
+
+    /// The pictures that have an embedding, and it.
+    pub fn rows<'a>(&self, items: impl Iterator<Item = &'a Item>) -> (Vec<u64>, Vec<Rc<[f32]>>) {
+        let known = self.known.borrow();
+        items
+            .filter_map(|item| Some((item.id, known.get(&item.id)?.clone())))
+            .unzip()
+    }
+
+    /// The mean embedding of those pictures that could be read, L2-normalised.
+    fn mean(&self, pictures: &[Item]) -> Option<Vec<f32>> {
+        let (_, known) = self.rows(pictures.iter());
+        let (first, others) = known.split_first()?;
+        let rows: Vec<u32> = (0..others.len() as u32).collect();
+        Some(expand_query(first, &others.concat(), &rows))
+    }
+
+    /// Measures how well the labelled pictures of a job's gallery find each other: every one
+    /// is looked for in all, by the protocol of the field. None where nobody is seen by two
+    /// cameras, and `Stop::Replaced` once `replaced` says that a newer job waits.
+    pub async fn measure(
+        &self,
+        job: &Job,
+        replaced: impl Fn() -> bool,
+    ) -> Result<Option<Metrics>, Stop> {
+        let (pictures, rows) = self.labelled(job);
+        // Another query changes nothing here.
+        if let Some(before) = &*self.measured.borrow()
+            && before.pictures == pictures
+        {
+            return Ok(before.metrics.clone());
+        }
+        let labels: Vec<Label> = pictures.iter().map(|&(_, label)| label).collect();
+        let gallery = Gallery::new(&labels);
+        let features = rows.concat();
+        let mut found = Vec::new();
+        let mut begin = js_sys::Date::now();
+        for (row, &label) in rows.iter().zip(&labels) {
+            if label.identity <= 0 {
+                continue;
+            }
+            let mut scores = cosine_scores(row, &features);
+            let measured = gallery.measure(label, &mut scores);
+            found.push(measured.map_err(|error| Stop::Engine(error.to_string()))?);
+            if js_sys::Date::now() - begin > BREATH {
+                sleep(Duration::ZERO).await;
+                if replaced() {
+                    return Err(Stop::Replaced);
+                }
+                begin = js_sys::Date::now();
+            }
+        }
+        let metrics = Metrics::of(&found, gallery.len(), RANKS).ok();
+        self.measured.replace(Some(Measured {
+            pictures,
+            metrics: metrics.clone(),
+        }));
+        Ok(metrics)
+    }
+
+    /// The labelled pictures of a job's gallery and their embeddings.
+    fn labelled(&self, job: &Job) -> (Vec<(u64, Label)>, Vec<Rc<[f32]>>) {
+        let known = self.known.borrow();
+        let labelled = |item: &Item| Some(((item.id, item.label?), known.get(&item.id)?.clone()));
+        job.gallery.iter().filter_map(labelled).unzip()
+    }
+
+    /// Finds out why two pictures were found alike.
+    pub async fn compare(&self, pair: &Pair) -> Result<Parts, String> {
+        let query = self.pool.features(&pair.query).await?;
+        let hit = self.pool.features(&pair.hit).await?;
+        let (rows, columns) = self.vit.grid();
+        Ok(Parts {
+            rows,
+            columns,
+            similarity: patch_similarity(&query.patches, &hit.patches, self.vit.dim),
+            reminds: None,
+        })
+    }
+
+    /// Embeds the job's pictures that are not known yet.
+    async fn embed(
+        &self,
+        job: &Job,
+        replaced: impl Fn() -> bool,
+        post: impl Fn(&Reply),
+    ) -> Result<(), Stop> {
+        let items = || job.queries.iter().chain(&job.gallery);
+        let mut wanted: HashSet<u64> = items().map(|item| item.id).collect();
+        wanted.retain(|id| !self.known.borrow().contains_key(id));
+        let total = wanted.len();
+        let new: Vec<&Item> = items().filter(|item| wanted.remove(&item.id)).collect();
+        let kept: HashSet<u64> = (new.iter().filter(|item| item.kept))
+            .map(|item| item.id)
+            .collect();
+        let progress = |done| {
+            post(&Reply::Progress {
+                job: job.id,
+                done,
+                total,
+            });
+        };
+        progress(0);
+        let done = RefCell::new(0);
+        let fresh = RefCell::new(Vec::new());
+        let take = |batch: Vec<(u64, Result<Vec<f32>, String>)>| {
+            *done.borrow_mut() += batch.len();
+            for (id, embedding) in batch {
+                match embedding {
+                    Ok(row) => {
+                        let row: Rc<[f32]> = row.into();
+                        if kept.contains(&id) {
+                            fresh.borrow_mut().push((id, row.clone()));
+                        }
+                        self.known.borrow_mut().insert(id, row);
+                    }
+                    Err(reason) => post(&Reply::Unreadable {
+                        picture: id,
+                        reason,
+                    }),
+                }
+            }
+            progress(*done.borrow());
+        };
+        let embedded = self.pool.embed(&new, take, &replaced).await;
+        self.keep(&fresh.take()).await;
+        embedded.map_err(Stop::Engine)?;
+        match replaced() {
+            true => Err(Stop::Replaced),
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps embeddings for the next visit.
+    async fn keep(&self, fresh: &[(u64, Rc<[f32]>)]) {
+        if let Some(storage) = &self.storage {
+            let rows: Vec<_> = fresh.iter().map(|(id, row)| (*id, &**row)).collect();
+            storage.keep_embeddings(&self.digest, &rows).await;
+        }
+    }
+}
+
+/// What re-ranks a gallery for a query, with the settings of the original paper.
+fn rerank(query: &[f32], gallery: &[f32]) -> Reranked {
+    let rule = Rerank::default();
+    let features = [query, gallery].concat();
+    let neighbours: Vec<Neighbours> = features
+        .chunks(query.len())
+        .map(|image| Neighbours::of(&cosine_scores(image, &features), rule.depth()))
+        .collect();
+    Reranked::new(
+        &features,
+        query.len(),
+        1,
+        &neighbours,
+        rule,
+        &|count, one| (0..count).map(one).collect(),
+    )
+}
