@@ -65,7 +65,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     })?;
     steps.run("build the site", &first("6 min"), || {
         collect_site()?;
-        site::build(&toolchain, &paths::dist())
+        site::build(&toolchain, &paths::dist()).map(drop)
     })?;
 
     println!("\n{table}");
