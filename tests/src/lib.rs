@@ -1,6 +1,7 @@
 //! What the whole-system tests share: the trainer's program, a served site, a browser.
 
 pub mod axe;
+pub mod benchmark;
 pub mod browser;
 pub mod data_sets;
 pub mod devtools;
