@@ -85,6 +85,13 @@ pub async fn remove(url: &str) {
     }
 }
 
+/// Forgets the parts of all files.
+pub async fn clear() {
+    if let Some(storage) = storage() {
+        let _ = JsFuture::from(storage.delete(NAME)).await;
+    }
+}
+
 async fn forget(cache: &Cache, url: &str) {
     let options = CacheQueryOptions::new();
     options.set_ignore_search(true);
@@ -93,11 +100,14 @@ async fn forget(cache: &Cache, url: &str) {
 
 /// The cache; none where the browser has none, as on hosts without encryption.
 async fn open() -> Option<Cache> {
-    let storage = Reflect::get(&js_sys::global(), &JsValue::from("caches")).ok()?;
-    let storage: CacheStorage = storage.dyn_into().ok()?;
-    JsFuture::from(storage.open(NAME))
+    JsFuture::from(storage()?.open(NAME))
         .await
         .ok()?
         .dyn_into()
         .ok()
+}
+
+fn storage() -> Option<CacheStorage> {
+    let storage = Reflect::get(&js_sys::global(), &JsValue::from("caches")).ok()?;
+    storage.dyn_into().ok()
 }

@@ -16,6 +16,8 @@ pub enum Request {
     Map,
     /// Give the embeddings of the last job's gallery.
     Embeddings,
+    /// Forget every picture; what is being computed is not wanted any more.
+    Forget,
 }
 
 /// Which model to load and what to run it on.

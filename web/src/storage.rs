@@ -60,14 +60,19 @@ impl Storage {
         self.put(PICTURES, values.collect()).await
     }
 
-    /// Forgets pictures and their embeddings by any model.
-    pub async fn forget(&self, ids: &[u64]) {
+    /// Forgets pictures that have no embedding.
+    pub async fn forget_pictures(&self, ids: &[u64]) {
         if let Some((all, store)) = self.store(PICTURES, TransactionMode::ReadWrite) {
             for &id in ids {
                 let _ = store.delete(JsValue::from(id as f64)).await;
             }
             let _ = all.done().await;
         }
+    }
+
+    /// Forgets pictures and their embeddings by any model.
+    pub async fn forget(&self, ids: &[u64]) {
+        self.forget_pictures(ids).await;
         if let Some((all, store)) = self.store(EMBEDDINGS, TransactionMode::ReadWrite) {
             let gone: std::collections::HashSet<u64> = ids.iter().copied().collect();
             for key in store.get_all_keys(None, None).await.unwrap_or_default() {
@@ -115,11 +120,19 @@ impl Storage {
 
     /// Forgets everything.
     pub async fn clear(&self) {
-        for name in [PICTURES, EMBEDDINGS] {
-            if let Some((all, store)) = self.store(name, TransactionMode::ReadWrite) {
-                let _ = store.clear().await;
-                let _ = all.done().await;
-            }
+        self.empty(PICTURES).await;
+        self.clear_embeddings().await;
+    }
+
+    /// Forgets all embeddings.
+    pub async fn clear_embeddings(&self) {
+        self.empty(EMBEDDINGS).await;
+    }
+
+    async fn empty(&self, name: &str) {
+        if let Some((all, store)) = self.store(name, TransactionMode::ReadWrite) {
+            let _ = store.clear().await;
+            let _ = all.done().await;
         }
     }
 

@@ -1,7 +1,10 @@
 //! The page.
 
 mod components;
+mod frame;
+mod photo;
 mod picture;
+mod refusal;
 mod samples;
 mod state;
 
@@ -10,7 +13,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
-use components::{About, Banner, Gallery, Query, Why, pictures};
+use components::{About, Banner, Cropper, Gallery, Query, Why, files_of};
 use state::State;
 
 use crate::protocol::{Backend, Choice};
@@ -52,7 +55,7 @@ fn App() -> impl IntoView {
     state.start();
     let _ = window_event_listener(leptos::ev::paste, move |event| {
         let data = event.unchecked_into::<ClipboardEvent>().clipboard_data();
-        state.add_to_gallery(pictures(data.and_then(|data| data.files())));
+        state.add_files(files_of(data.and_then(|data| data.files())));
     });
     spawn_local(async move {
         let restored = state.restore().await;
@@ -75,5 +78,6 @@ fn App() -> impl IntoView {
         </main>
         <About state />
         <Why state />
+        <Cropper state />
     }
 }

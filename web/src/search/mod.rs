@@ -52,6 +52,7 @@ impl Shared {
             Request::Compare(pair) => spawn_local(self.compare(pair)),
             Request::Map => {}
             Request::Embeddings => self.embeddings(),
+            Request::Forget => spawn_local(self.forget()),
         }
     }
 
@@ -90,7 +91,8 @@ impl Shared {
     /// Answers a job; an error if no further one can be answered.
     async fn answer(&self, engine: &Engine, job: Job) -> Result<(), String> {
         let begin = js_sys::Date::now();
-        let replaced = || self.waiting.borrow().is_some();
+        let begun = engine.times_forgotten();
+        let replaced = || self.waiting.borrow().is_some() || engine.times_forgotten() != begun;
         let number = job.id;
         let answer = async {
             let hits = engine.run(&job, replaced, post).await?;
@@ -129,6 +131,15 @@ impl Shared {
             None => {
                 self.early.replace(Some(pair));
             }
+        }
+    }
+
+    async fn forget(self: Rc<Self>) {
+        self.waiting.take();
+        self.last.take();
+        let engine = self.engine.borrow().clone();
+        if let Some(engine) = engine {
+            engine.forget().await;
         }
     }
 

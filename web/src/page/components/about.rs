@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::delete::Delete;
 use crate::page::state::{Model, State};
 use crate::protocol::{Choice, ModelCard, ModelEntry};
 
@@ -18,6 +19,7 @@ pub fn About(state: State) -> impl IntoView {
                 "A score is the cosine similarity of two embeddings: 1 means alike in all that the model looks at. It measures likeness, which is not proof of identity."
             </p>
             {card}
+            <Delete state />
         </footer>
     }
 }

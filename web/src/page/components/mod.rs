@@ -2,19 +2,27 @@
 
 mod about;
 mod banner;
+mod cropper;
+mod delete;
 mod drop_zone;
 mod dropped;
 mod file_button;
 mod gallery;
+mod label_row;
+mod labels;
+mod modal;
 mod query;
+mod stage;
 mod status;
 mod tile;
+mod tiles;
 mod tools;
 mod why;
 
 pub use about::About;
 pub use banner::Banner;
-pub use drop_zone::pictures;
+pub use cropper::Cropper;
+pub use drop_zone::files_of;
 pub use gallery::Gallery;
 pub use query::Query;
 pub use why::Why;

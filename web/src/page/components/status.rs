@@ -4,6 +4,9 @@ use leptos::prelude::*;
 
 use crate::page::state::{Model, Phase, State};
 
+/// Files that are named at most: all of a large folder may be broken.
+const LINES: usize = 100;
+
 /// The page's voice.
 #[component]
 pub fn Status(state: State) -> impl IntoView {
@@ -14,10 +17,12 @@ pub fn Status(state: State) -> impl IntoView {
         _ => None,
     };
     let problems = move || {
-        let lines = state.problems.get().into_iter();
-        lines
-            .map(|(name, reason)| view! { <li><b>{name}</b>": " {reason}</li> })
-            .collect_view()
+        let all = state.problems.get();
+        let more = all.len().saturating_sub(LINES);
+        let lines = all.into_iter().take(LINES);
+        let lines = lines.map(|(name, reason)| view! { <li><b>{name}</b>": " {reason}</li> });
+        let more = (more > 0).then(|| view! { <li>{format!("and {more} more files")}</li> });
+        (lines.collect_view(), more)
     };
     let silent = move || error().is_none() && state.problems.with(Vec::is_empty);
     view! {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use leptos::prelude::*;
 
 use super::{Engine, Model, Phase, Picture, State, Why};
-use crate::protocol::{Choice, Job, Pair, Reply, Request};
+use crate::protocol::{Choice, Item, Job, Pair, Reply, Request};
 use dcac_encoder::worker::Event;
 
 impl State {
@@ -61,12 +61,16 @@ impl State {
         if gallery.iter().all(|picture| self.is_query(picture)) {
             return self.main.refuse("Add pictures to the gallery first.");
         }
-        self.problems.set(Vec::new());
+        let item_of_query = |picture: &Picture| Item {
+            // Others are not there at the next visit.
+            kept: gallery.contains(picture),
+            ..picture.item()
+        };
         let job = Job {
             id: 0,
             queries: std::iter::once(&query)
                 .chain(&*self.also.read_untracked())
-                .map(Picture::item)
+                .map(item_of_query)
                 .collect(),
             gallery: gallery.iter().map(Picture::item).collect(),
             rerank: self.rerank.get_untracked(),
@@ -170,11 +174,14 @@ impl State {
         let Some(picture) = found else {
             return;
         };
-        let name = picture.name.to_string();
-        self.problems.update(|all| all.push((name, reason)));
+        let problem = (picture.name.to_string(), reason);
+        if !self.problems.read_untracked().contains(&problem) {
+            self.problems.update(|all| all.push(problem));
+        }
         self.gallery.update(|all| all.retain(|p| p.id != id));
         self.also.update(|all| all.retain(|p| p.id != id));
-        self.forget(&[picture]);
+        self.release_unless_shown(&picture);
+        self.forget_unreadable(id);
     }
 
     fn broken(self, engine: Engine, reason: &str) {

@@ -1,14 +1,19 @@
 //! What the page knows, and everything that can happen to it.
 
+mod adding;
 mod answers;
 mod engine;
 mod keeping;
+mod labels;
 mod pictures;
+mod shown;
 
 use leptos::prelude::*;
 
-pub use engine::{Engine, Model, Phase, Ranking};
+pub use engine::{Engine, Model, Phase};
+pub use shown::Shown;
 
+use super::photo::Photo;
 use super::picture::Picture;
 use crate::protocol::{Backend, Choice, Parts};
 
@@ -52,6 +57,12 @@ pub struct State {
     pub problems: RwSignal<Vec<(String, String)>>,
     /// Whether the visitor's pictures are kept for the next visit, as far as was found out.
     pub kept: RwSignal<bool>,
+    /// So many of so many files are added, while that takes time.
+    pub adding: RwSignal<Option<(usize, usize)>>,
+    /// The photo that persons are being cut out of.
+    pub photo: RwSignal<Option<Photo>>,
+    /// How often the gallery was emptied: what was begun before is about one that is gone.
+    visit: StoredValue<u32>,
 }
 
 impl State {
@@ -71,6 +82,9 @@ impl State {
             top: RwSignal::new(None),
             problems: RwSignal::new(Vec::new()),
             kept: RwSignal::new(false),
+            adding: RwSignal::new(None),
+            photo: RwSignal::new(None),
+            visit: StoredValue::new(0),
         }
     }
 }
