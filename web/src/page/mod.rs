@@ -10,7 +10,7 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
-use components::{About, Banner, Gallery, Query, Why, pictures};
+use components::{About, Banner, Beside, Gallery, Models, Query, Why, pictures, provide_both};
 use state::State;
 
 use crate::protocol::{Backend, Choice};
@@ -49,7 +49,11 @@ fn App() -> impl IntoView {
     let model = parameter("model").map_or(Choice::First, Choice::Named);
     let state = State::new(&base, model, backend);
     let shipped = RwSignal::new(Ok(Vec::new()));
+    provide_both(state);
     state.start();
+    if let Some(name) = parameter("beside") {
+        state.compare_with(Choice::Named(name));
+    }
     let _ = window_event_listener(leptos::ev::paste, move |event| {
         let data = event.unchecked_into::<ClipboardEvent>().clipboard_data();
         state.add_to_gallery(pictures(data.and_then(|data| data.files())));
@@ -69,11 +73,13 @@ fn App() -> impl IntoView {
     });
     view! {
         <Banner state />
-        <main>
+        <main class:two=move || state.beside.is_on()>
             <Query state />
             <Gallery state shipped />
+            <Beside state />
         </main>
         <About state />
         <Why state />
+        <Models state />
     }
 }

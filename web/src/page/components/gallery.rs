@@ -3,6 +3,7 @@
 use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
+use super::beside::First;
 use super::drop_zone::DropZone;
 use super::file_button::FileButton;
 use super::tile::{Hit, Tile, Verdict};
@@ -11,7 +12,7 @@ use crate::page::picture::Picture;
 use crate::page::state::{Phase, Ranking, State};
 
 /// How many places the summary looks at.
-const TOP: usize = 10;
+pub(super) const TOP: usize = 10;
 
 /// The gallery in rank order, or as it was chosen.
 #[component]
@@ -65,6 +66,7 @@ pub fn Gallery(
             </div>
             {move || introduction(state).map(|text| view! { <p class="intro" id="introduction">{text}</p> })}
             <Tools state />
+            <First state />
             {move || state.main.metrics.get().map(measures)}
             <ol id="results" data-state=phase>{move || pictures_of(state)}</ol>
             <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
@@ -99,7 +101,7 @@ fn pictures_of(state: State) -> AnyView {
 }
 
 /// The hits that the visitor wants to see.
-fn shown(state: State, mut hits: Ranking) -> Ranking {
+pub(super) fn shown(state: State, mut hits: Ranking) -> Ranking {
     let camera = |picture: &Picture| picture.label.map(|label| label.camera);
     let own = state
         .query

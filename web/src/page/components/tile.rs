@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::beside;
 use crate::page::picture::Picture;
 use crate::page::state::State;
 
@@ -26,7 +27,8 @@ impl Verdict {
         }
     }
 
-    fn class(self) -> &'static str {
+    /// Class of a tile.
+    pub(super) fn class(self) -> &'static str {
         match self {
             Self::Right => "tile right",
             Self::Wrong => "tile wrong",
@@ -34,7 +36,8 @@ impl Verdict {
         }
     }
 
-    fn mark(self) -> Option<impl IntoView> {
+    /// A sign and its words.
+    pub(super) fn mark(self) -> Option<impl IntoView> {
         let (sign, words) = match self {
             Self::Right => ("✓", "the same person"),
             Self::Wrong => ("✗", "another person"),
@@ -81,9 +84,11 @@ pub fn Hit(
     };
     let name = picture.name.to_string();
     let (hit, more) = (picture.clone(), picture.clone());
+    let id = picture.id;
     view! {
         <li
             class=format!("result {}", verdict.class())
+            class:both=move || beside::is_in_both(id)
             data-name=name
             data-score=score.to_string()
             data-probability=probability.map(|probability| probability.to_string())
@@ -110,7 +115,8 @@ pub fn Hit(
     }
 }
 
-fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
+/// A picture and what stands on it and below it; a click looks for its person.
+pub(super) fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
     let caption = match (picture.label, picture.person()) {
         (Some(label), Some(person)) => format!("ID {person} · cam {}", label.camera),
         (Some(label), None) => format!("Unknown · cam {}", label.camera),

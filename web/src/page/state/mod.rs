@@ -3,11 +3,14 @@
 mod answers;
 mod engine;
 mod keeping;
+mod local;
+mod models;
 mod pictures;
 
 use leptos::prelude::*;
 
 pub use engine::{Engine, Model, Phase, Ranking};
+pub use models::{Kept, Models};
 
 use super::picture::Picture;
 use crate::protocol::{Backend, Choice, Parts};
@@ -38,6 +41,8 @@ pub struct State {
     pub main: Engine,
     /// A second model beside it, when one was asked for.
     pub beside: Engine,
+    /// What there is to choose from.
+    pub models: Models,
     /// The hit that the visitor wants to understand.
     pub why: RwSignal<Option<Why>>,
     /// Whether neighbours that pictures share count too.
@@ -64,6 +69,7 @@ impl State {
             also: RwSignal::new(Vec::new()),
             main: Engine::new(base, model, backend),
             beside: Engine::new(base, Choice::First, backend),
+            models: Models::new(base),
             why: RwSignal::new(None),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
