@@ -1,11 +1,16 @@
 //! Downloaded weights in the browser's cache, in parts.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheQueryOptions, CacheStorage, Request, Response};
 
 const NAME: &str = "model-weights";
+
+/// Bytes of a part: what a broken download loses at most.
+pub const PART: u64 = 1 << 20;
 
 /// The kept parts of one file. Where the browser keeps nothing, there never are any.
 pub struct Parts {
@@ -60,22 +65,21 @@ impl Parts {
     }
 }
 
-/// Addresses of the files of which parts are kept.
-pub async fn kept() -> Vec<String> {
+/// Addresses of the files of which parts are kept, and how many.
+pub async fn kept() -> BTreeMap<String, u64> {
+    let mut kept = BTreeMap::new();
     let Some(cache) = open().await else {
-        return Vec::new();
+        return kept;
     };
     let Ok(requests) = JsFuture::from(cache.keys()).await else {
-        return Vec::new();
+        return kept;
     };
-    let mut urls: Vec<String> = (requests.unchecked_into::<Array>().iter())
-        .map(|request| {
-            let url = request.unchecked_into::<Request>().url();
-            url.split('?').next().unwrap_or_default().to_string()
-        })
-        .collect();
-    urls.dedup();
-    urls
+    for request in requests.unchecked_into::<Array>().iter() {
+        let url = request.unchecked_into::<Request>().url();
+        let file = url.split('?').next().unwrap_or_default();
+        *kept.entry(file.to_string()).or_default() += 1;
+    }
+    kept
 }
 
 /// Forgets the parts of the file at an address.

@@ -10,11 +10,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;
 
-use super::fetch::accepted;
-use crate::parts::Parts;
-
-/// Bytes of a kept part.
-const PART: u64 = 4 << 20;
+use crate::fetch::accepted;
+use crate::parts::{PART, Parts};
 
 /// How often a download that broke off is taken up again before the visitor is told.
 const TRIES: u32 = 4;
@@ -98,8 +95,12 @@ impl<F: Fn(u64)> Arriving<F> {
             let size = PART.min(total - self.length);
             match self.parts.get(self.length / PART).await {
                 Some(part) if u64::from(part.length()) == size => self.append(&part),
-                _ => return,
+                _ => break,
             }
+        }
+        if self.length == 0 {
+            // Without its beginning nothing of the file is of use, and less so of an older one.
+            self.parts.remove().await;
         }
     }
 

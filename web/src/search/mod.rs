@@ -4,7 +4,6 @@
 mod adapter;
 mod download;
 mod engine;
-mod fetch;
 mod memory;
 mod model;
 mod pool;

@@ -3,6 +3,7 @@
 use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
+use super::beside::First;
 use super::drop_zone::DropZone;
 use super::file_button::FileButton;
 use super::labels::Labels;
@@ -13,7 +14,7 @@ use crate::page::picture::Picture;
 use crate::page::state::{Shown, State};
 
 /// How many places the summary looks at.
-const TOP: usize = 10;
+pub(super) const TOP: usize = 10;
 
 /// The gallery in rank order, or as it was chosen.
 #[component]
@@ -77,6 +78,7 @@ pub fn Gallery(
                 "Kept in this browser until you clear them."
             </p>
             <Tools state />
+            <First state />
             {move || state.main.metrics.get().map(measures)}
             <Tiles state engine=state.main id="results" shown />
             <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>

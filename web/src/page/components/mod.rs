@@ -2,6 +2,7 @@
 
 mod about;
 mod banner;
+mod beside;
 mod cropper;
 mod delete;
 mod drop_zone;
@@ -11,6 +12,7 @@ mod gallery;
 mod label_row;
 mod labels;
 mod modal;
+mod models;
 mod query;
 mod stage;
 mod status;
@@ -21,8 +23,10 @@ mod why;
 
 pub use about::About;
 pub use banner::Banner;
+pub use beside::{Beside, provide_both};
 pub use cropper::Cropper;
 pub use drop_zone::files_of;
 pub use gallery::Gallery;
+pub use models::Models;
 pub use query::Query;
 pub use why::Why;

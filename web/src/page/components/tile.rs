@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::beside;
 use crate::page::photo::{Photo, is_wide};
 use crate::page::picture::Picture;
 use crate::page::state::State;
@@ -27,7 +28,8 @@ impl Verdict {
         }
     }
 
-    fn class(self) -> &'static str {
+    /// Class of a tile.
+    pub(super) fn class(self) -> &'static str {
         match self {
             Self::Right => "tile right",
             Self::Wrong => "tile wrong",
@@ -35,7 +37,8 @@ impl Verdict {
         }
     }
 
-    fn mark(self) -> Option<impl IntoView> {
+    /// A sign and its words.
+    pub(super) fn mark(self) -> Option<impl IntoView> {
         let (sign, words) = match self {
             Self::Right => ("✓", "the same person"),
             Self::Wrong => ("✗", "another person"),
@@ -75,9 +78,11 @@ pub fn Tile(
     let (name, score) = (picture.name.to_string(), rating.as_ref().map(|r| r.score));
     let probability = rating.as_ref().and_then(|rating| rating.probability);
     let actions = rating.is_some().then(|| actions(state, picture.clone()));
+    let id = picture.id;
     view! {
         <li
             class=class
+            class:both=move || beside::is_in_both(id)
             aria-posinset=place.to_string()
             aria-setsize=move || of.get().to_string()
             data-name=name
@@ -138,7 +143,8 @@ fn actions(state: State, hit: Picture) -> impl IntoView {
     }
 }
 
-fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
+/// A picture and what stands on it and below it; a click looks for its person.
+pub(super) fn body(state: State, picture: Picture, rating: Option<AnyView>) -> impl IntoView {
     let (url, name) = (picture.url.to_string(), picture.name.to_string());
     let caption = picture.caption();
     let photo = picture.clone();

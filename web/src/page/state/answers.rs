@@ -23,23 +23,27 @@ impl State {
 
     /// Uses another model, and answers again.
     pub fn choose_model(self, choice: Choice) {
+        self.models.problem.set(None);
         self.main.choose(choice);
         self.changed();
         self.start();
+        self.write_address();
         self.rank_again();
     }
 
     /// Has a second model answer beside the first.
     pub fn compare_with(self, choice: Choice) {
+        self.beside.stop();
         self.beside.choose(choice);
-        self.beside.changed();
         self.start_engine(self.beside);
+        self.write_address();
         self.rank_again();
     }
 
     /// Ends the second model.
     pub fn compare_no_more(self) {
         self.beside.stop();
+        self.write_address();
     }
 
     /// Ranks if there is something to rank.
@@ -111,15 +115,10 @@ impl State {
     fn receive(self, engine: Engine, reply: Reply, _numbers: &wasm_bindgen::JsValue) {
         match reply {
             Reply::Loading { bytes, total } => engine.model.set(Model::Loading(bytes, total)),
-            Reply::Started(started) => {
-                if started.notice.is_some() {
-                    engine.notice.set(started.notice.clone());
-                }
-                engine.model.set(Model::Started(started));
-            }
-            Reply::StartFailed { reason } => engine.failed(reason),
+            Reply::Started(started) => engine.has_started(started),
+            Reply::StartFailed { reason } => self.not_started(engine, reason),
             Reply::Progress { job, done, total } if engine.waits_for(job) => {
-                engine.phase.set(Phase::Working(done, total));
+                engine.progressed(done, total);
             }
             Reply::Unreadable { picture, reason } => self.unreadable(picture, reason),
             Reply::Ranked { job, hits, seconds } if engine.waits_for(job) => {
@@ -184,9 +183,22 @@ impl State {
         self.forget_unreadable(id);
     }
 
+    /// A model cannot be used: the one before goes on, where there was one.
+    fn not_started(self, engine: Engine, reason: String) {
+        if !engine.take_back() {
+            return engine.failed(reason);
+        }
+        let notice = format!("{reason}. The model before stays in use.");
+        self.models.problem.set(Some(notice.clone()));
+        engine.notice.set(Some(notice));
+        self.start_engine(engine);
+        self.write_address();
+    }
+
     fn broken(self, engine: Engine, reason: &str) {
         if !engine.leave_gpu() {
-            return engine.failed(format!("the engine stopped: {reason}; reload the page"));
+            let reason = format!("the engine stopped: {reason}; reload the page");
+            return self.not_started(engine, reason);
         }
         leptos::logging::warn!("{reason}");
         let notice = "WebGPU did not work here, so the CPU computes instead.";

@@ -5,12 +5,15 @@ mod answers;
 mod engine;
 mod keeping;
 mod labels;
+mod local;
+mod models;
 mod pictures;
 mod shown;
 
 use leptos::prelude::*;
 
-pub use engine::{Engine, Model, Phase};
+pub use engine::{Engine, Model, Phase, Ranking};
+pub use models::{Kept, Models};
 pub use shown::Shown;
 
 use super::photo::Photo;
@@ -43,6 +46,8 @@ pub struct State {
     pub main: Engine,
     /// A second model beside it, when one was asked for.
     pub beside: Engine,
+    /// What there is to choose from.
+    pub models: Models,
     /// The hit that the visitor wants to understand.
     pub why: RwSignal<Option<Why>>,
     /// Whether neighbours that pictures share count too.
@@ -75,6 +80,7 @@ impl State {
             also: RwSignal::new(Vec::new()),
             main: Engine::new(base, model, backend),
             beside: Engine::new(base, Choice::First, backend),
+            models: Models::new(base),
             why: RwSignal::new(None),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
