@@ -11,6 +11,9 @@ const NAME: &str = "re-identification";
 const PICTURES: &str = "pictures";
 const EMBEDDINGS: &str = "embeddings";
 
+/// Pictures that are read at once.
+const CHUNK: usize = 128;
+
 /// A picture as it is kept.
 pub struct Kept {
     /// The page's number of it.
@@ -43,10 +46,19 @@ impl Storage {
             None => return Vec::new(),
         };
         let keys = store.get_all_keys(None, None).await.unwrap_or_default();
-        let values = store.get_all(None, None).await.unwrap_or_default();
-        let mut kept: Vec<Kept> = (keys.iter().zip(&values))
-            .filter_map(|(key, value)| read(key, value))
-            .collect();
+        let mut kept = Vec::with_capacity(keys.len());
+        // Thousands of files at once would block the page.
+        for keys in keys.chunks(CHUNK) {
+            let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+                continue;
+            };
+            let Ok(range) = KeyRange::bound(first, last, None, None) else {
+                continue;
+            };
+            let values = store.get_all(Some(range), None).await.unwrap_or_default();
+            let pairs = keys.iter().zip(&values);
+            kept.extend(pairs.filter_map(|(key, value)| read(key, value)));
+        }
         kept.sort_by(|a, b| a.order.total_cmp(&b.order));
         kept
     }

@@ -50,8 +50,8 @@ impl Numbers {
     /// Fields for a picture of a name.
     pub fn fields(self, name: &str) -> impl IntoView + use<> {
         view! {
-            {field(self.identity, "identity", format!("Identity of {name}"))}
-            {field(self.camera, "of-camera", format!("Camera of {name}"))}
+            {field(self.identity, "identity", format!("Identity of {name}"), "Identity")}
+            {field(self.camera, "of-camera", format!("Camera of {name}"), "Cam")}
         }
     }
 }
@@ -65,11 +65,17 @@ fn number(text: &str) -> Option<Option<i32>> {
     }
 }
 
-fn field(value: RwSignal<String>, class: &'static str, label: String) -> impl IntoView {
+fn field(
+    value: RwSignal<String>,
+    class: &'static str,
+    label: String,
+    placeholder: &'static str,
+) -> impl IntoView {
     let wrong = move || number(&value.get()).is_none();
     view! {
         <input
             class=class
+            placeholder=placeholder
             inputmode="numeric"
             autocomplete="off"
             aria-label=label
@@ -96,7 +102,7 @@ pub fn LabelRow(state: State, picture: Picture) -> impl IntoView {
         typed
     });
     let wrong = move || {
-        let message = "not taken: a whole number, or nothing";
+        let message = "not taken: no whole number";
         numbers
             .label()
             .is_none()
@@ -109,8 +115,8 @@ pub fn LabelRow(state: State, picture: Picture) -> impl IntoView {
                 <img src=picture.url.to_string() alt="" loading="lazy" decoding="async" />
                 <span>{name.clone()} {wrong}</span>
             </th>
-            <td>{field(numbers.identity, "identity", format!("Identity of {name}"))}</td>
-            <td>{field(numbers.camera, "of-camera", format!("Camera of {name}"))}</td>
+            <td>{field(numbers.identity, "identity", format!("Identity of {name}"), "")}</td>
+            <td>{field(numbers.camera, "of-camera", format!("Camera of {name}"), "")}</td>
         </tr>
     }
 }

@@ -37,62 +37,58 @@ impl State {
     /// Adds files of the visitor to the gallery; the first ones take the samples' place. Those
     /// that cannot be pictures are named.
     pub fn add_files(self, files: Vec<File>) {
-        if files.is_empty() {
-            return;
+        if !files.is_empty() {
+            self.problems.set(Vec::new());
+            spawn_local(self.add_in_slices(files));
         }
-        let files = self.usable(files);
-        if files.is_empty() {
-            return;
-        }
-        if self.samples.get_untracked() {
-            self.clear_samples();
-        }
-        spawn_local(self.add_in_slices(files));
     }
 
     /// Makes files the query.
     pub fn look_for_files(self, files: Vec<File>) {
-        let files = self.usable(files);
-        self.set_query(files.iter().filter_map(Picture::of).collect());
+        self.problems.set(Vec::new());
+        let usable = files.iter().filter(|file| self.is_usable(file));
+        self.set_query(usable.filter_map(Picture::of).collect());
     }
 
-    /// Names the files that cannot be pictures and gives the others.
-    fn usable(self, files: Vec<File>) -> Vec<File> {
-        let mut problems = Vec::new();
-        let mut usable = Vec::new();
-        for file in files {
-            // What systems leave in folders is no picture that anybody brought.
-            if file.name().starts_with('.') || file.name() == "Thumbs.db" {
-                continue;
-            }
-            match refusal(&file) {
-                Some(reason) => problems.push((file.name(), reason)),
-                None => usable.push(file),
-            }
+    /// Whether a file may be a picture; one that cannot be is named.
+    fn is_usable(self, file: &File) -> bool {
+        // What systems leave in folders is no picture that anybody brought.
+        if file.name().starts_with('.') || file.name() == "Thumbs.db" {
+            return false;
         }
-        self.problems.set(problems);
-        usable
+        let refused = refusal(file);
+        if let Some(reason) = &refused {
+            let problem = (file.name(), reason.clone());
+            self.problems.update(|problems| problems.push(problem));
+        }
+        refused.is_none()
     }
 
     async fn add_in_slices(self, files: Vec<File>) {
-        let visit = self.visit.get_value();
+        let mut visit = self.visit.get_value();
         let mut known: HashSet<_> = (self.gallery.read_untracked().iter())
             .filter_map(Picture::stamp)
             .collect();
-        self.count_added(0, files.len());
         let (mut new, mut ids, mut ranked) = (Vec::new(), Vec::new(), false);
-        let mut breath = Breath::new();
-        let mut seen = 0;
+        let (mut breath, mut seen) = (Breath::new(), 0);
+        self.count_added(0, files.len());
         for (index, file) in files.iter().enumerate() {
-            if known.insert((file.name().into(), stamp(file))) {
+            // Already this may take long: a browser asks the disk for a file's size.
+            if self.is_usable(file) && known.insert((file.name().into(), stamp(file))) {
                 new.extend(Picture::of(file));
             }
             let last = index + 1 == files.len();
             if !last && !breath.is_due() {
                 continue;
             }
+            if self.samples.get_untracked() && !new.is_empty() {
+                self.clear_samples();
+                visit = self.visit.get_value();
+                self.count_added(seen, files.len());
+            }
             // A job that was asked for in the middle is to be about all of them.
-            ranked |= matches!(self.main.phase.get_untracked(), Phase::Working(..)) && seen > 0;
+            let working = matches!(self.main.phase.get_untracked(), Phase::Working(..));
+            ranked |= working && !ids.is_empty();
             ids.extend(new.iter().map(|picture| picture.id));
             self.add_to_gallery_unkept(std::mem::take(&mut new));
             self.count_added(index + 1 - seen, 0);
@@ -100,6 +96,7 @@ impl State {
             if !last {
                 breath.take().await;
                 if self.visit.get_value() != visit {
+                    // The gallery was emptied, which ends this too.
                     return;
                 }
             }
