@@ -1,6 +1,7 @@
 //! The page.
 
 mod components;
+mod export;
 mod picture;
 mod samples;
 mod state;

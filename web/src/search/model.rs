@@ -8,6 +8,7 @@ use js_sys::Uint8Array;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::classifier::Source;
 use super::download::{self, Failure, Promise};
 use super::fetch::{self, resolve};
 use super::memory;
@@ -17,6 +18,8 @@ const INDEX: &str = "models/index.json";
 const WEIGHTS: &str = "model.safetensors";
 const CONFIG: &str = "config.json";
 const MANIFEST: &str = "manifest.json";
+const CLASSIFIER: &str = "classifier.safetensors";
+const IDENTITIES: &str = "identities.json";
 
 #[derive(Deserialize)]
 struct Index {
@@ -43,6 +46,8 @@ pub struct Model {
     pub weights: Uint8Array,
     /// What it says about itself.
     pub card: ModelCard,
+    /// Where its classifier is, if its folder has one.
+    pub classifier: Option<Source>,
 }
 
 /// The site's list of models; empty where it has none.
@@ -80,6 +85,9 @@ pub async fn load(
     let url = folder.url(WEIGHTS).map_err(other)?;
     let path = folder.path(WEIGHTS);
     let weights = download::checked(&url, &path, promise, |bytes| arrived(bytes, total)).await?;
+    let promised = |file: &str| Some((folder.url(file).ok()?, manifest.files.get(file)?.clone()));
+    let classifier = (promised(CLASSIFIER).zip(promised(IDENTITIES)))
+        .map(|(weights, identities)| Source::new(&folder.name, weights, identities, &config));
     let card = ModelCard {
         title: manifest.title.clone().unwrap_or(folder.name.clone()),
         digest: promise.sha256.to_lowercase(),
@@ -91,6 +99,7 @@ pub async fn load(
         config,
         weights,
         card,
+        classifier,
     })
 }
 

@@ -4,9 +4,12 @@ use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
 use super::drop_zone::DropZone;
+use super::export::Export;
 use super::file_button::FileButton;
+use super::map::Map;
 use super::tile::{Hit, Tile, Verdict};
 use super::tools::Tools;
+use super::views::{View, Views};
 use crate::page::picture::Picture;
 use crate::page::state::{Phase, Ranking, State};
 
@@ -37,6 +40,8 @@ pub fn Gallery(
         (Err(reason), true) => Some(format!("This site has no sample pictures: {reason}")),
         _ => None,
     };
+    let view = RwSignal::new(View::Ranking);
+    let on_map = move || view.get() == View::Map && state.gallery.with(|all| !all.is_empty());
     view! {
         <DropZone class="card gallery" label="Gallery" on_files=take>
             <div class="heading">
@@ -64,9 +69,18 @@ pub fn Gallery(
                 </div>
             </div>
             {move || introduction(state).map(|text| view! { <p class="intro" id="introduction">{text}</p> })}
+            <div class="taking">
+                <Views view=view />
+                <Export state />
+            </div>
             <Tools state />
             {move || state.main.metrics.get().map(measures)}
-            <ol id="results" data-state=phase>{move || pictures_of(state)}</ol>
+            <ol id="results" data-state=phase class:hidden=on_map>
+                {move || (!on_map()).then(|| pictures_of(state))}
+            </ol>
+            <Show when=on_map>
+                <Map state />
+            </Show>
             <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
                 "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
             </p>
@@ -99,7 +113,7 @@ fn pictures_of(state: State) -> AnyView {
 }
 
 /// The hits that the visitor wants to see.
-fn shown(state: State, mut hits: Ranking) -> Ranking {
+pub fn shown(state: State, mut hits: Ranking) -> Ranking {
     let camera = |picture: &Picture| picture.label.map(|label| label.camera);
     let own = state
         .query

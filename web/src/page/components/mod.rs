@@ -4,12 +4,16 @@ mod about;
 mod banner;
 mod drop_zone;
 mod dropped;
+mod export;
 mod file_button;
 mod gallery;
+mod map;
 mod query;
+mod reminds;
 mod status;
 mod tile;
 mod tools;
+mod views;
 mod why;
 
 pub use about::About;
