@@ -16,7 +16,7 @@
 //! | `dcac` | the whole method in one forward (feature `training`) |
 //! | [`cpu`] | the exported encoder on one CPU core, without burn, for browsers |
 //! | [`image`] | Pillow-exact resize, normalisation, augmentation |
-//! | [`retrieval`] | ranking, CMC, mAP |
+//! | [`retrieval`] | ranking, CMC, mAP, maps of embeddings |
 //! | [`weights`] | modules to safetensors and back |
 
 pub mod clip;

@@ -1,7 +1,9 @@
 //! What the whole-system tests share: the trainer's program, a served site, a browser.
 
+pub mod axe;
 pub mod browser;
 pub mod data_sets;
+pub mod devtools;
 pub mod embeddings;
 pub mod page;
 pub mod place;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use thirtyfour::extensions::cdp::ChromeDevTools;
 use thirtyfour::{By, WebDriver};
 
+use crate::devtools;
 use crate::trainer::Hit;
 
 /// How long a ranking may take; the software WebGPU adapter is slow.
@@ -104,13 +104,7 @@ impl Page {
 
     /// Gives the page a screen of a size in CSS pixels.
     pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
-        let metrics = serde_json::json!({
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
-        });
-        ChromeDevTools::new(self.driver.handle.clone())
-            .execute_cdp_with_params("Emulation.setDeviceMetricsOverride", metrics)
-            .await?;
-        Ok(())
+        devtools::screen(&self.driver, width, height).await
     }
 
     async fn holds(&self, script: &str) -> Result<bool> {

@@ -13,8 +13,9 @@ pub const PREFIX: &str = "/people/find again/";
 
 /// A served copy of the site; gone when dropped.
 pub struct Site {
-    server: Server,
-    _folder: TempDir,
+    server: Option<Server>,
+    url: String,
+    folder: TempDir,
 }
 
 impl Site {
@@ -43,13 +44,24 @@ impl Site {
         assets::write_lists(folder.path())?;
         let server = Server::start(folder.path(), &PREFIX.replace(' ', "%20"), 0)?;
         Ok(Self {
-            server,
-            _folder: folder,
+            url: server.url(),
+            server: Some(server),
+            folder,
         })
     }
 
     /// The page's address.
     pub fn url(&self) -> String {
-        self.server.url()
+        self.url.clone()
+    }
+
+    /// The folder that is served.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Takes the site off the network.
+    pub fn stop(&mut self) {
+        self.server = None;
     }
 }

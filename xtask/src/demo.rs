@@ -51,7 +51,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         files::remove(&runs().join("export"))?;
         (MODELS.iter()).try_for_each(|(model, _)| {
             trainer(
-                &["export", "--dtype", "f16"],
+                &["export", "--dtype", "f16", "--with-classifier"],
                 &[("--run", &runs().join(model)), ("--out", &exported(model))],
             )
         })
@@ -65,7 +65,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     })?;
     steps.run("build the site", &first("6 min"), || {
         collect_site()?;
-        site::build(&toolchain, &paths::dist())
+        site::build(&toolchain, &paths::dist()).map(drop)
     })?;
 
     println!("\n{table}");

@@ -136,9 +136,10 @@ fn main() -> Result<()> {
             let browser = browser::ensure()?;
             println!("browser: {}", browser.chromium.display());
             println!("its driver: {}", browser.chromedriver.display());
+            println!("axe-core: {}", tools::axe()?.display());
             Ok(())
         }
-        Command::Web => site::build(&toolchain::ensure(cli.toolchain)?, &paths::dist()),
+        Command::Web => site::build(&toolchain::ensure(cli.toolchain)?, &paths::dist()).map(drop),
         Command::Serve(args) => server::serve_forever(&args.dir, args.port),
         Command::Demo(args) => demo::run(cli.toolchain, (!args.no_serve).then_some(args.port)),
         Command::Test => verify::run(cli.toolchain),

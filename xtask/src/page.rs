@@ -2,12 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 
-/// The tags that start the program. Trunk.toml names the same script: a file of the site's own
-/// needs no exception from a content security policy.
-const BOOT_TAGS: &str = r#"<link rel="modulepreload" href="./dcac-web.js">
-    <link rel="preload" href="./dcac-web_bg.wasm" as="fetch" type="application/wasm" crossorigin>
-    <script type="module" src="./boot.js"></script>"#;
-
 /// A file or folder that the page asks for, relative to the page's source.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Asset {
@@ -19,18 +13,30 @@ pub struct Asset {
     pub folder: bool,
 }
 
+/// A program that the page or one of its workers runs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Program {
+    /// The binary's name, and that of what is made of it.
+    pub name: String,
+    /// Options of `wasm-opt` for this program; none for the usual ones.
+    pub wasm_opt: Vec<String>,
+}
+
 /// The finished page, and what must lie beside it.
+#[derive(Default)]
 pub struct Page {
     /// HTML without anything of Trunk's.
     pub html: String,
     /// Files and folders to copy.
     pub assets: Vec<Asset>,
+    /// Programs to compile.
+    pub programs: Vec<Program>,
 }
 
 /// Replaces the `data-trunk` links. Knows the kinds rust, css, icon, copy-file and copy-dir.
 pub fn render(source: &str) -> Result<Page> {
+    let mut page = Page::default();
     let mut html = String::with_capacity(source.len());
-    let mut assets = Vec::new();
     let mut rest = source;
     while let Some(start) = rest.find("<link") {
         let length = rest[start..]
@@ -42,20 +48,21 @@ pub fn render(source: &str) -> Result<Page> {
         rest = &rest[start + length..];
         let attributes = attributes(tag);
         if attributes.iter().any(|(name, _)| *name == "data-trunk") {
-            html.push_str(&replacement(tag, &attributes, &mut assets)?);
+            html.push_str(&replacement(tag, &attributes, &mut page)?);
         } else {
             html.push_str(tag);
         }
     }
     html.push_str(rest);
-    let html = html.replace(" 'nonce-{{__TRUNK_NONCE__}}'", "");
-    if html.contains("data-trunk") || html.contains("__TRUNK") {
+    page.html = html.replace(" 'nonce-{{__TRUNK_NONCE__}}'", "");
+    if page.html.contains("data-trunk") || page.html.contains("__TRUNK") {
         bail!("index.html uses something of Trunk's that `cargo xtask web` does not know");
     }
-    Ok(Page { html, assets })
+    Ok(page)
 }
 
-fn replacement(tag: &str, attributes: &[(&str, &str)], assets: &mut Vec<Asset>) -> Result<String> {
+/// The tags that take a link's place; what they refer to is added to the page.
+fn replacement(tag: &str, attributes: &[(&str, &str)], page: &mut Page) -> Result<String> {
     let get = |wanted| {
         attributes
             .iter()
@@ -63,7 +70,17 @@ fn replacement(tag: &str, attributes: &[(&str, &str)], assets: &mut Vec<Asset>) 
     };
     let kind = get("rel").with_context(|| format!("{tag} has no rel"))?;
     if kind == "rust" {
-        return Ok(BOOT_TAGS.to_string());
+        let name = get("data-bin").with_context(|| format!("{tag} has no data-bin"))?;
+        let wasm_opt = get("data-wasm-opt-params").unwrap_or_default();
+        page.programs.push(Program {
+            name: name.to_string(),
+            wasm_opt: wasm_opt.split_whitespace().map(str::to_string).collect(),
+        });
+        return match get("data-type") {
+            None | Some("main") => Ok(boot_tags(name)),
+            Some("worker") => Ok(String::new()),
+            Some(other) => bail!("a program is main or worker, not {other} ({tag})"),
+        };
     }
     let source = get("href").with_context(|| format!("{tag} has no href"))?;
     let name = source.trim_end_matches('/').rsplit('/').next();
@@ -81,12 +98,22 @@ fn replacement(tag: &str, attributes: &[(&str, &str)], assets: &mut Vec<Asset>) 
         "copy-file" | "copy-dir" => String::new(),
         other => bail!("`cargo xtask web` does not know links of rel=\"{other}\" ({tag})"),
     };
-    assets.push(Asset {
+    page.assets.push(Asset {
         source: source.to_string(),
         target,
         folder: kind == "copy-dir",
     });
     Ok(html)
+}
+
+/// The tags that start the page's program. Trunk.toml names the same script: a file of the site's
+/// own needs no exception from a content security policy.
+fn boot_tags(program: &str) -> String {
+    format!(
+        r#"<link rel="modulepreload" href="./{program}.js">
+    <link rel="preload" href="./{program}_bg.wasm" as="fetch" type="application/wasm" crossorigin>
+    <script type="module" src="./boot.js"></script>"#
+    )
 }
 
 /// Names and values of a tag's attributes; the value is empty where there is none.
@@ -128,6 +155,8 @@ mod tests {
         let page = render(
             r#"<head><meta content="script-src 'self' 'nonce-{{__TRUNK_NONCE__}}'">
             <link data-trunk rel="rust" data-bin='dcac-web' data-wasm-opt="z"/>
+            <link data-trunk rel="rust" data-bin="dcac-cpu" data-type="worker"
+                  data-bindgen-target="web" data-wasm-opt="0" data-wasm-opt-params="-O3 --fast">
             <link data-trunk rel="css" href="style.css">
             <link data-trunk
                   rel="copy-dir" href="../public/models" data-target-path="/weights/" />
@@ -137,6 +166,22 @@ mod tests {
         .unwrap();
         assert!(page.html.contains(r#"content="script-src 'self'""#));
         assert!(page.html.contains(r#"src="./boot.js""#));
+        assert!(page.html.contains(r#"href="./dcac-web_bg.wasm""#));
+        assert!(
+            !page.html.contains("dcac-cpu"),
+            "a worker is not the page's to load"
+        );
+        let program = |name: &str, wasm_opt: &[&str]| Program {
+            name: name.to_string(),
+            wasm_opt: wasm_opt.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(
+            page.programs,
+            [
+                program("dcac-web", &[]),
+                program("dcac-cpu", &["-O3", "--fast"])
+            ]
+        );
         assert!(
             page.html
                 .contains(r#"<link rel="stylesheet" href="./style.css">"#)
@@ -163,5 +208,6 @@ mod tests {
         assert!(render(r#"<link data-trunk rel="sass" href="a.scss">"#).is_err());
         assert!(render(r#"<script data-trunk src="a.js"></script>"#).is_err());
         assert!(render(r#"<link data-trunk rel="css">"#).is_err());
+        assert!(render(r#"<link data-trunk rel="rust">"#).is_err());
     }
 }

@@ -1,27 +1,32 @@
 //! A plain static file server, as any host of static files would be.
 
 use std::fs::File;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
-use tiny_http::{Header, Method, Request, Response};
+
+use crate::http::{self, Asked, Reply, Request};
 
 /// Port of `cargo xtask serve` unless given.
 pub const DEFAULT_PORT: u16 = 8080;
 
-/// Threads that answer; browsers ask for several files at once.
-const WORKERS: usize = 4;
-
 /// A running server; stops when dropped.
 pub struct Server {
-    http: Arc<tiny_http::Server>,
-    workers: Vec<JoinHandle<()>>,
+    listener: Option<JoinHandle<()>>,
+    stopped: Arc<AtomicBool>,
     address: SocketAddr,
+    prefix: String,
+}
+
+/// What is served where.
+struct Place {
+    folder: PathBuf,
     prefix: String,
 }
 
@@ -35,29 +40,22 @@ impl Server {
                 folder.display()
             )
         })?;
-        let http = tiny_http::Server::http(("127.0.0.1", port)).map_err(|error| {
-            anyhow::anyhow!("cannot listen on port {port}: {error}; choose another with --port")
-        })?;
-        let Some(address) = http.server_addr().to_ip() else {
-            bail!("the server listens on no network address");
-        };
-        let http = Arc::new(http);
-        let workers = (0..WORKERS)
-            .map(|_| {
-                let (http, folder, prefix) = (http.clone(), folder.clone(), prefix.to_string());
-                thread::spawn(move || {
-                    while let Ok(request) = http.recv() {
-                        // A visitor that went away is nobody's problem.
-                        let _ = answer(request, &folder, &prefix);
-                    }
-                })
-            })
-            .collect();
+        let listener = TcpListener::bind(("127.0.0.1", port))
+            .with_context(|| format!("cannot listen on port {port}; choose another with --port"))?;
+        let address = listener.local_addr().context("the server has no address")?;
+        let prefix = prefix.to_string();
+        let place = Arc::new(Place {
+            folder,
+            prefix: prefix.clone(),
+        });
+        let stopped = Arc::new(AtomicBool::new(false));
+        let stop = stopped.clone();
+        let listener = thread::spawn(move || listen(&listener, &place, &stop));
         Ok(Self {
-            http,
-            workers,
+            listener: Some(listener),
+            stopped,
             address,
-            prefix: prefix.to_string(),
+            prefix,
         })
     }
 
@@ -68,21 +66,40 @@ impl Server {
 
     /// Serves until the program is ended.
     pub fn wait(mut self) {
-        for worker in std::mem::take(&mut self.workers) {
-            // A worker ends only with the server.
-            let _ = worker.join();
+        if let Some(listener) = self.listener.take() {
+            // It ends only with the server.
+            let _ = listener.join();
         }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        for _ in &self.workers {
-            self.http.unblock();
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(listener) = self.listener.take() {
+            // It waits for a visitor. Where none can come, it has ended.
+            let _ = TcpStream::connect(self.address);
+            let _ = listener.join();
         }
-        for worker in self.workers.drain(..) {
-            let _ = worker.join();
+    }
+}
+
+/// Gives each connection a thread: browsers open some long before they ask for anything.
+fn listen(listener: &TcpListener, place: &Arc<Place>, stopped: &Arc<AtomicBool>) {
+    for stream in listener.incoming() {
+        if stopped.load(Ordering::SeqCst) {
+            return;
         }
+        let Ok(stream) = stream else { continue };
+        let (place, stopped) = (place.clone(), stopped.clone());
+        thread::spawn(move || {
+            // A visitor that went away is nobody's problem.
+            if let Ok(Some(request)) = Request::read(&stream)
+                && !stopped.load(Ordering::SeqCst)
+            {
+                let _ = answer(&request, &place).and_then(|reply| reply.send(&request, &stream));
+            }
+        });
     }
 }
 
@@ -94,35 +111,47 @@ pub fn serve_forever(folder: &Path, port: u16) -> Result<()> {
     Ok(())
 }
 
-fn answer(request: Request, folder: &Path, prefix: &str) -> io::Result<()> {
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return request.respond(Response::empty(405));
+fn answer(request: &Request, place: &Place) -> io::Result<Reply> {
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        return Ok(Reply::new(405));
     }
-    let path = request.url().split(['?', '#']).next().unwrap_or_default();
-    if format!("{path}/") == prefix {
+    let path = request.target.split(['?', '#']).next().unwrap_or_default();
+    if format!("{path}/") == place.prefix {
         // Relative links of the page resolve only below the slash.
-        let location = header("Location", prefix)?;
-        return request.respond(Response::empty(308).with_header(location));
+        return Ok(Reply::new(308).header("Location", &place.prefix));
     }
     let found = path
-        .strip_prefix(prefix)
-        .and_then(|rest| resolve(folder, rest))
+        .strip_prefix(&place.prefix)
+        .and_then(|rest| resolve(&place.folder, rest))
         .and_then(|path| Some((File::open(&path).ok()?, path)));
     match found {
-        Some((file, path)) => {
-            let kind = mime_guess::from_path(&path).first_or_octet_stream();
-            let response = Response::from_file(file)
-                .with_header(header("Content-Type", kind.essence_str())?)
-                .with_header(header("Cache-Control", "no-cache")?);
-            request.respond(response)
-        }
-        None => request.respond(Response::from_string("not found\n").with_status_code(404)),
+        Some((file, path)) => contents(request, file, &path),
+        None => Ok(Reply::new(404)),
     }
 }
 
-fn header(name: &str, value: &str) -> io::Result<Header> {
-    Header::from_bytes(name, value)
-        .map_err(|()| io::Error::other(format!("{value} cannot be a header")))
+/// A file, or the part of it that is asked for.
+fn contents(request: &Request, mut file: File, path: &Path) -> io::Result<Reply> {
+    let length = file.metadata()?.len();
+    let asked = request.range.as_deref();
+    let (reply, start, end) = match asked.map_or(Asked::All, |range| http::range(range, length)) {
+        Asked::Part(start, end) => {
+            let place = format!("bytes {start}-{}/{length}", end - 1);
+            (Reply::new(206).header("Content-Range", &place), start, end)
+        }
+        Asked::Nothing => {
+            let place = format!("bytes */{length}");
+            return Ok(Reply::new(416).header("Content-Range", &place));
+        }
+        Asked::All => (Reply::new(200), 0, length),
+    };
+    file.seek(SeekFrom::Start(start))?;
+    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    Ok(reply
+        .header("Content-Type", kind.essence_str())
+        .header("Cache-Control", "no-cache")
+        .header("Accept-Ranges", "bytes")
+        .body(file.take(end - start), end - start))
 }
 
 /// The file of a URL path below the prefix; none where it is missing or outside of the folder.
@@ -151,10 +180,14 @@ mod tests {
     use super::*;
 
     fn get(server: &Server, path: &str) -> String {
+        ask(server, "GET", path, "")
+    }
+
+    fn ask(server: &Server, method: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(server.address).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n"
         )
         .unwrap();
         let mut answer = Vec::new();
@@ -198,5 +231,51 @@ mod tests {
             let answer = get(&server, outside);
             assert!(answer.starts_with("HTTP/1.1 404"), "{outside}: {answer}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_file_can_be_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("w.safetensors"), "0123456789").unwrap();
+        fs::write(folder.path().join("site.webmanifest"), "{}").unwrap();
+        let server = Server::start(folder.path(), "/", 0).unwrap();
+        for (range, status, place, body) in [
+            ("bytes=3-", 206, "bytes 3-9/10", "3456789"),
+            ("bytes=3-4", 206, "bytes 3-4/10", "34"),
+            ("bytes=10-", 416, "bytes */10", ""),
+            ("bytes=0-1,4-5", 200, "", "0123456789"),
+        ] {
+            let headers = format!("Range: {range}\r\n");
+            let answer = ask(&server, "GET", "/w.safetensors", &headers);
+            let (head, found) = answer.split_once("\r\n\r\n").unwrap();
+            let right = head.starts_with(&format!("HTTP/1.1 {status}"))
+                && (status == 416 || head.contains("Accept-Ranges: bytes"))
+                && head.contains(&format!("Content-Length: {}", body.len()))
+                && (place.is_empty() || head.contains(&format!("Content-Range: {place}")));
+            assert!(right && found == body, "{range}: {answer}");
+        }
+        let head = ask(&server, "HEAD", "/w.safetensors", "");
+        assert!(
+            head.starts_with("HTTP/1.1 200") && head.contains("Content-Length: 10"),
+            "{head}"
+        );
+        assert!(head.ends_with("\r\n\r\n"), "{head}");
+        assert!(get(&server, "/site.webmanifest").contains("application/manifest+json"));
+        assert!(ask(&server, "POST", "/w.safetensors", "").starts_with("HTTP/1.1 405"));
+    }
+
+    #[test]
+    fn connections_without_requests_keep_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("index.html"), "front").unwrap();
+        let server = Server::start(folder.path(), "/", 0).unwrap();
+        let silent: Vec<_> = (0..32)
+            .map(|_| TcpStream::connect(server.address).unwrap())
+            .collect();
+        assert!(get(&server, "/").ends_with("front"));
+        let address = server.address;
+        drop(server);
+        assert!(TcpStream::connect(address).is_err(), "it still listens");
+        drop(silent);
     }
 }

@@ -1,13 +1,17 @@
-//! `wasm-opt`, which makes the site's program smaller.
+//! Programs from npm: `wasm-opt`, which makes the site's programs smaller, and axe-core, which
+//! finds what keeps people with disabilities from using the page.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{files, paths, process};
 
 const BINARYEN: &str = "binaryen@132.0.0";
+const AXE: &str = "axe-core@4.14.1";
+/// What is done to a program unless it asks for something else.
+const USUAL: &str = "-O2";
 
 /// Features that the compiler uses and every browser of these years has.
 const FEATURES: [&str; 7] = [
@@ -22,13 +26,24 @@ const FEATURES: [&str; 7] = [
 
 /// `wasm-opt` from PATH, from an earlier call, or from npm; none where npm is missing or fails.
 pub fn wasm_opt() -> Result<Option<PathBuf>> {
-    if let Ok(found) = which::which("wasm-opt") {
-        return Ok(Some(found));
+    match which::which("wasm-opt") {
+        Ok(found) => Ok(Some(found)),
+        Err(_) => from_npm(BINARYEN, ".bin/wasm-opt"),
     }
+}
+
+/// The script of axe-core, from an earlier call or from npm.
+pub fn axe() -> Result<PathBuf> {
+    let script = from_npm(AXE, "axe-core/axe.min.js")?;
+    script.with_context(|| format!("the browser tests need {AXE}; install npm, which fetches it"))
+}
+
+/// A file below `node_modules`, from an earlier call or from npm.
+fn from_npm(package: &str, file: &str) -> Result<Option<PathBuf>> {
     let folder = paths::target().join("tools");
-    let program = folder.join("node_modules/.bin/wasm-opt");
-    if program.exists() {
-        return Ok(Some(program));
+    let path = folder.join("node_modules").join(file);
+    if path.exists() {
+        return Ok(Some(path));
     }
     let Ok(npm) = which::which("npm") else {
         return Ok(None);
@@ -38,12 +53,12 @@ pub fn wasm_opt() -> Result<Option<PathBuf>> {
         Command::new(npm)
             .args(["install", "--no-audit", "--no-fund", "--silent", "--prefix"])
             .arg(&folder)
-            .arg(BINARYEN),
+            .arg(package),
     );
     if let Err(error) = install {
         println!("{error:#}");
     }
-    Ok(program.exists().then_some(program))
+    Ok(path.exists().then_some(path))
 }
 
 /// Says what [`wasm_opt`] found.
@@ -56,14 +71,12 @@ pub fn report_wasm_opt(found: Option<PathBuf>) {
     }
 }
 
-/// Optimises `input` into `output`.
-pub fn optimise(wasm_opt: &Path, input: &Path, output: &Path) -> Result<()> {
-    process::run(
-        Command::new(wasm_opt)
-            .arg("-O2")
-            .args(FEATURES)
-            .arg(input)
-            .arg("-o")
-            .arg(output),
-    )
+/// Optimises `input` into `output`. No options mean the usual ones.
+pub fn optimise(wasm_opt: &Path, options: &[String], input: &Path, output: &Path) -> Result<()> {
+    let mut command = Command::new(wasm_opt);
+    match options {
+        [] => command.arg(USUAL),
+        options => command.args(options),
+    };
+    process::run(command.args(FEATURES).arg(input).arg("-o").arg(output))
 }

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::process::{self, KeptError};
+use crate::program::Size;
 use crate::steps::Elapsed;
 use crate::toolchain::{self, Source, Toolchain};
-use crate::{browser, demo, paths, python, site};
+use crate::{browser, demo, files, paths, python, site, tools};
 
 /// All of the workspace, always: a smaller selection would give the dependencies other
 /// features, and compile them once more.
@@ -48,6 +49,7 @@ pub fn run(source: Source) -> Result<()> {
         let found = plain(toolchain::ensure(source))?;
         toolchain = Some(found);
         plain(browser::ensure())?;
+        plain(tools::axe())?;
         plain(python::for_onnx())?;
         Ok(Vec::new())
     });
@@ -72,18 +74,22 @@ pub fn run(source: Source) -> Result<()> {
         step("clippy of the site", &mut || {
             check(site::cargo(toolchain, "clippy").args(["--", "-D", "warnings"]))
         });
+        let mut sizes = Vec::new();
         let built = step("build the site", &mut || {
-            plain(site::build(toolchain, &paths::dist())).map(|()| Vec::new())
+            sizes = plain(site::build(toolchain, &paths::dist()))?;
+            Ok(Vec::new())
         });
         if built {
+            step("size of its programs", &mut || {
+                plain(sizes.iter().try_for_each(Size::check))?;
+                Ok(sizes.iter().map(Size::to_string).collect())
+            });
             step("browser tests", &mut || {
                 let mut cargo = process::cargo();
-                cargo.arg("test").args(WORKSPACE).args([
-                    "--test",
-                    "browser",
-                    "--test",
-                    "browser_answers",
-                ]);
+                cargo.arg("test").args(WORKSPACE);
+                for test in plain(browser_tests())? {
+                    cargo.args(["--test", &test]);
+                }
                 // One browser at a time: WebGPU in software takes every core.
                 check(cargo.args(["--", "--ignored", "--nocapture", "--test-threads=1"]))
             });
@@ -102,6 +108,17 @@ fn tests() -> Command {
     }
     cargo.args(WORKSPACE);
     cargo
+}
+
+/// Names of the tests that need a browser: `tests/tests/browser*.rs`.
+fn browser_tests() -> Result<Vec<String>> {
+    let names = files::entries(&paths::root().join("tests/tests"))?;
+    let names = names.iter().filter_map(|path| {
+        let name = files::name(path);
+        let name = name.strip_suffix(".rs")?;
+        name.starts_with("browser").then(|| name.to_string())
+    });
+    Ok(names.collect())
 }
 
 /// Runs a command and keeps the lines in which test runners sum up.

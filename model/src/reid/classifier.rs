@@ -4,7 +4,7 @@ use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
-/// Linear classifier over the neck's output, without bias; dropped at inference.
+/// Linear classifier over the neck's output, without bias; inference does without it.
 #[derive(Module, Debug)]
 pub struct Classifier<B: Backend> {
     fc: Linear<B>,

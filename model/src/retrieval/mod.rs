@@ -1,4 +1,4 @@
-//! Ranking and its measures, over plain slices.
+//! Ranking and its measures, and maps of embeddings, over plain slices.
 
 mod calibration;
 mod eigen;
