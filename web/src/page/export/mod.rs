@@ -5,5 +5,5 @@ mod ranking;
 mod save;
 
 pub use arrays::{npy, rows_csv, safetensors};
-pub use ranking::Answer;
+pub use ranking::{Answer, Settings};
 pub use save::save;

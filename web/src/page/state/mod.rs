@@ -7,7 +7,7 @@ mod pictures;
 
 use leptos::prelude::*;
 
-pub use engine::{Embeddings, Engine, Layout, Model, Phase, Ranking};
+pub use engine::{Engine, Layout, Model, Phase, Ranking};
 
 use super::picture::Picture;
 use crate::protocol::{Backend, Choice, Parts};

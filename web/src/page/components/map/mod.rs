@@ -10,7 +10,6 @@ mod theme;
 mod thumbnails;
 mod walk;
 
-use leptos::ev::Targeted;
 use leptos::html::Canvas;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -198,12 +197,12 @@ fn tip(spot: Spot) -> impl IntoView {
             class:downwards=spot.half[1]
             style:left=format!("{x:.1}px")
             style:top=format!("{y:.1}px")
-            data-name=name.clone()
+            data-name=name
             aria-hidden="true"
         >
             <img src=url alt="" />
             <p>
-                <b>{name}</b>
+                <b>{name.clone()}</b>
                 <span>{words}</span>
             </p>
         </div>
