@@ -1,5 +1,6 @@
 //! Messages between the page and its search worker.
 
+use dcac_model::reid::TrainingIdentity;
 use dcac_model::retrieval::{Calibration, Label, Metrics};
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +86,18 @@ pub struct Parts {
     pub columns: usize,
     /// Cosine similarity of every patch of the query to every one of the hit, row-major.
     pub similarity: Vec<f32>,
-    /// Training identities that the query and the hit remind the model of, the likeliest first,
-    /// with probabilities; none where the model's folder has no classifier.
-    pub reminds: Option<[Vec<(String, f32)>; 2]>,
+    /// Whom the query and the hit remind the model of, or why that cannot be told; none where
+    /// the model's folder has no classifier.
+    pub reminds: Option<Result<[Vec<Reminder>; 2], String>>,
+}
+
+/// A training identity that a picture reminds the model of; the likeliest come first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reminder {
+    /// Whom.
+    pub identity: TrainingIdentity,
+    /// Probability among all training identities, 0 to 1.
+    pub probability: f32,
 }
 
 /// A picture by its address.

@@ -17,9 +17,11 @@
 //! | `maths` | layer norm, softmax, QuickGELU |
 //! | `attention`, `block` | a transformer block |
 //! | `encoder` | the whole |
+//! | `classifier` | the training identities' classifier, where an export carries it |
 
 mod attention;
 mod block;
+mod classifier;
 mod encoder;
 mod kernel;
 mod maths;
@@ -28,5 +30,6 @@ mod product;
 mod read;
 mod weights;
 
+pub use classifier::classifier;
 pub use encoder::{Encoder, Features};
 pub use kernel::Kernel;

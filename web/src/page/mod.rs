@@ -1,6 +1,7 @@
 //! The page.
 
 mod components;
+mod export;
 mod frame;
 mod photo;
 mod picture;

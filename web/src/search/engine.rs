@@ -12,8 +12,9 @@ use dcac_model::retrieval::{
 };
 use gloo::timers::future::sleep;
 
+use super::classifier::Source;
 use super::pool::Pool;
-use crate::protocol::{Hit, Item, Job, Pair, Parts, Reply};
+use crate::protocol::{Hit, Item, Job, Pair, Parts, Reminder, Reply};
 use crate::storage::Storage;
 
 /// Milliseconds of work after which newer messages are let in.
@@ -25,6 +26,7 @@ pub struct Engine {
     vit: VitConfig,
     /// By which kept embeddings are known as this model's.
     digest: String,
+    classifier: Option<Source>,
     storage: Option<Storage>,
     known: RefCell<HashMap<u64, Rc<[f32]>>>,
     measured: RefCell<Option<Measured>>,
@@ -50,7 +52,12 @@ pub enum Stop {
 
 impl Engine {
     /// An engine that knows what earlier visits have kept.
-    pub async fn new(pool: Pool, vit: VitConfig, digest: String) -> Self {
+    pub async fn new(
+        pool: Pool,
+        vit: VitConfig,
+        digest: String,
+        classifier: Option<Source>,
+    ) -> Self {
         let storage = Storage::open().await;
         let known = match &storage {
             Some(storage) => storage.embeddings(&digest).await,
@@ -61,6 +68,7 @@ impl Engine {
             pool,
             vit,
             digest,
+            classifier,
             storage,
             known: RefCell::new(known.collect()),
             measured: RefCell::default(),
@@ -190,8 +198,17 @@ impl Engine {
             rows,
             columns,
             similarity: patch_similarity(&query.patches, &hit.patches, self.vit.dim),
-            reminds: None,
+            reminds: self.reminds([&query.neck, &hit.neck]).await,
         })
+    }
+
+    /// Whom two pictures remind the model of, where its folder has a classifier.
+    async fn reminds(&self, necks: [&[f32]; 2]) -> Option<Result<[Vec<Reminder>; 2], String>> {
+        let classifier = self.classifier.as_ref()?.get().await;
+        Some(classifier.and_then(|classifier| {
+            let [query, hit] = necks.map(|neck| classifier.reminds(neck));
+            Ok([query?, hit?])
+        }))
     }
 
     /// Embeds the job's pictures that are not known yet.

@@ -2,8 +2,10 @@
 //! and ranks, so that the page stays responsive.
 
 mod adapter;
+mod classifier;
 mod download;
 mod engine;
+mod maps;
 mod memory;
 mod model;
 mod pool;
@@ -19,6 +21,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::protocol::{Job, Pair, Reply, Request, Start};
 use dcac_encoder::worker;
 use engine::{Engine, Stop};
+use maps::Maps;
 
 /// What messages share.
 #[derive(Default)]
@@ -32,6 +35,7 @@ struct Shared {
     /// The newest pair that came before the engine.
     early: RefCell<Option<Pair>>,
     engine: RefCell<Option<Rc<Engine>>>,
+    maps: Maps,
 }
 
 /// Listens to the page from now on.
@@ -45,11 +49,12 @@ impl Shared {
         match request {
             Request::Start(start) => spawn_local(self.start(start)),
             Request::Rank(job) => {
+                self.maps.keep_only(&job.gallery);
                 self.waiting.replace(Some(job));
                 spawn_local(self.work());
             }
             Request::Compare(pair) => spawn_local(self.compare(pair)),
-            Request::Map => {}
+            Request::Map => spawn_local(self.map()),
             Request::Embeddings => self.embeddings(),
             Request::Forget => spawn_local(self.forget()),
         }
@@ -92,9 +97,11 @@ impl Shared {
         let begin = js_sys::Date::now();
         let begun = engine.times_forgotten();
         let replaced = || self.waiting.borrow().is_some() || engine.times_forgotten() != begun;
-        let number = job.id;
+        let (number, job) = (job.id, Rc::new(job));
         let answer = async {
             let hits = engine.run(&job, replaced, post).await?;
+            // Whoever has this answer may ask for more of its gallery.
+            self.last.replace(Some(job.clone()));
             post(&Reply::Ranked {
                 job: number,
                 hits,
@@ -103,13 +110,10 @@ impl Shared {
             engine.measure(&job, replaced).await
         };
         match answer.await {
-            Ok(metrics) => {
-                self.last.replace(Some(Rc::new(job)));
-                post(&Reply::Measured {
-                    job: number,
-                    metrics,
-                });
-            }
+            Ok(metrics) => post(&Reply::Measured {
+                job: number,
+                metrics,
+            }),
             Err(Stop::Replaced) => {}
             Err(Stop::Job(reason)) => post(&Reply::JobFailed {
                 job: number,
@@ -142,12 +146,26 @@ impl Shared {
         }
     }
 
+    /// Posts the map of the gallery that was ranked last.
+    async fn map(self: Rc<Self>) {
+        let (pictures, rows) = self.gallery();
+        if let Err(reason) = self.maps.lay_out(pictures, &rows, post).await {
+            worker::broken(&reason);
+        }
+    }
+
     fn embeddings(&self) {
-        let (engine, job) = (self.engine.borrow().clone(), self.last.borrow().clone());
-        if let (Some(engine), Some(job)) = (engine, job) {
-            let (pictures, rows) = engine.rows(job.gallery.iter());
-            let numbers = Float32Array::from(rows.concat().as_slice());
-            worker::post(&Reply::Embeddings { pictures }, &numbers);
+        let (pictures, rows) = self.gallery();
+        let numbers = Float32Array::from(rows.concat().as_slice());
+        worker::post(&Reply::Embeddings { pictures }, &numbers);
+    }
+
+    /// The pictures of the gallery that was ranked last, and their embeddings; none before the
+    /// first answer.
+    fn gallery(&self) -> (Vec<u64>, Vec<Rc<[f32]>>) {
+        match (&*self.engine.borrow(), &*self.last.borrow()) {
+            (Some(engine), Some(job)) => engine.rows(job.gallery.iter()),
+            _ => Default::default(),
         }
     }
 }

@@ -8,11 +8,15 @@ use js_sys::Uint8Array;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::classifier::Source;
 use super::download::{self, Failure, Promise};
 use super::memory;
 use crate::fetch::{self, resolve};
 use crate::models::{self, CONFIG, INDEX, MANIFEST, WEIGHTS};
 use crate::protocol::{Choice, ModelCard, ModelEntry};
+
+const CLASSIFIER: &str = "classifier.safetensors";
+const IDENTITIES: &str = "identities.json";
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -34,6 +38,8 @@ pub struct Model {
     pub weights: Uint8Array,
     /// What it says about itself.
     pub card: ModelCard,
+    /// Where its classifier is, if its folder has one.
+    pub classifier: Option<Source>,
 }
 
 /// Loads a model. `arrived` hears bytes so far and in all.
@@ -65,6 +71,9 @@ pub async fn load(
     let url = folder.url(WEIGHTS).map_err(other)?;
     let path = folder.path(WEIGHTS);
     let weights = download::checked(&url, &path, promise, |bytes| arrived(bytes, total)).await?;
+    let promised = |file: &str| Some((folder.url(file).ok()?, manifest.files.get(file)?.clone()));
+    let classifier = (promised(CLASSIFIER).zip(promised(IDENTITIES)))
+        .map(|(weights, identities)| Source::new(&folder.name, weights, identities, &config));
     let card = ModelCard {
         title: manifest.title.clone().unwrap_or(folder.name.clone()),
         digest: promise.sha256.to_lowercase(),
@@ -76,6 +85,7 @@ pub async fn load(
         config,
         weights,
         card,
+        classifier,
     })
 }
 

@@ -44,7 +44,8 @@ pub async fn start(start: &Start) -> Result<(Engine, Started), String> {
         model: loaded.card,
     };
     let digest = started.model.digest.clone();
-    Ok((Engine::new(pool, loaded.config.vit, digest).await, started))
+    let engine = Engine::new(pool, loaded.config.vit, digest, loaded.classifier).await;
+    Ok((engine, started))
 }
 
 async fn load(

@@ -5,11 +5,14 @@ use leptos::prelude::*;
 
 use super::beside::First;
 use super::drop_zone::DropZone;
+use super::export::Export;
 use super::file_button::FileButton;
 use super::labels::Labels;
+use super::map::Map;
 use super::tile::Verdict;
 use super::tiles::Tiles;
 use super::tools::Tools;
+use super::views::{View, Views};
 use crate::page::picture::Picture;
 use crate::page::state::{Shown, State};
 
@@ -37,6 +40,8 @@ pub fn Gallery(
         (Err(reason), true) => Some(format!("This site has no sample pictures: {reason}")),
         _ => None,
     };
+    let view = RwSignal::new(View::Ranking);
+    let on_map = move || view.get() == View::Map && state.gallery.with(|all| !all.is_empty());
     view! {
         <DropZone class="card gallery" label="Gallery" on_files=take>
             <div class="heading">
@@ -77,10 +82,19 @@ pub fn Gallery(
             <p class="muted kept" id="kept" class:hidden=move || !own()>
                 "Kept in this browser until you clear them."
             </p>
+            <div class="taking">
+                <Views view=view />
+                <Export state />
+            </div>
             <Tools state />
             <First state />
             {move || state.main.metrics.get().map(measures)}
-            <Tiles state engine=state.main id="results" shown />
+            <div class:hidden=on_map>
+                <Tiles state engine=state.main id="results" shown />
+            </div>
+            <Show when=on_map>
+                <Map state />
+            </Show>
             <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
                 "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
             </p>

@@ -4,6 +4,7 @@ use leptos::ev::KeyboardEvent;
 use leptos::html::Dialog;
 use leptos::prelude::*;
 
+use super::reminds::Reminds;
 use crate::page::picture::Picture;
 use crate::page::state::{State, Why as Asked};
 use crate::protocol::Parts;
@@ -44,6 +45,7 @@ fn content(asked: Asked) -> AnyView {
         Some(Ok(parts)) => {
             // Side, 0 for the query, and part.
             let chosen = RwSignal::new(None::<(usize, usize)>);
+            let reminds = parts.reminds.clone();
             let parts = StoredValue::new(parts);
             view! {
                 <p class="muted">
@@ -53,6 +55,7 @@ fn content(asked: Asked) -> AnyView {
                     {side("Query", 0, asked.query, parts, chosen)}
                     {side("Hit", 1, asked.hit, parts, chosen)}
                 </div>
+                {reminds.map(|found| view! { <Reminds found /> })}
             }
             .into_any()
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use leptos::prelude::*;
 
-use super::{Engine, Model, Phase, Picture, State, Why};
+use super::{Engine, Layout, Model, Phase, Picture, State, Why};
 use crate::protocol::{Choice, Item, Job, Pair, Reply, Request};
 use dcac_encoder::worker::Event;
 
@@ -16,7 +16,7 @@ impl State {
 
     fn start_engine(self, engine: Engine) {
         engine.start(move |event| match event {
-            Event::Reply(reply, numbers) => self.receive(engine, reply, &numbers),
+            Event::Reply(reply, numbers) => self.receive(engine, reply, numbers),
             Event::Broken(reason) => self.broken(engine, &reason),
         });
     }
@@ -112,7 +112,7 @@ impl State {
         self.why.set(None);
     }
 
-    fn receive(self, engine: Engine, reply: Reply, _numbers: &wasm_bindgen::JsValue) {
+    fn receive(self, engine: Engine, reply: Reply, numbers: wasm_bindgen::JsValue) {
         match reply {
             Reply::Loading { bytes, total } => engine.model.set(Model::Loading(bytes, total)),
             Reply::Started(started) => engine.has_started(started),
@@ -146,8 +146,13 @@ impl State {
                 engine.answered();
                 engine.refuse(&reason);
             }
-            Reply::Mapped { points, .. } => engine.map.set(Some(points)),
-            Reply::Embeddings { .. } => {}
+            // Without an answer it is the map of another gallery.
+            Reply::Mapped { points, done } => {
+                if engine.ranking.with_untracked(Option::is_some) {
+                    engine.map.set(Some(Layout { points, done }));
+                }
+            }
+            Reply::Embeddings { pictures } => engine.receive_embeddings(pictures, numbers),
             // The end of a job that nobody waits for any more.
             Reply::Progress { .. }
             | Reply::Ranked { .. }

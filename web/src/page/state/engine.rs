@@ -1,8 +1,10 @@
 //! A model at work in a worker, as the page knows it.
 
 use dcac_model::retrieval::{Calibration, Metrics};
+use futures::channel::oneshot;
+use js_sys::Float32Array;
 use leptos::prelude::*;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::Picture;
 use crate::protocol::{Backend, Choice, Job, Reply, Request, Start, Started};
@@ -37,6 +39,18 @@ pub enum Phase {
 /// Pictures and their likeness to the query, the most alike first.
 pub type Ranking = Vec<(Picture, f32)>;
 
+/// A gallery in the plane.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layout {
+    /// The pictures' numbers and places.
+    pub points: Vec<(u64, [f32; 2])>,
+    /// Whether they will not move any more.
+    pub done: bool,
+}
+
+/// Pictures' numbers, and their embeddings row after row.
+pub type Embeddings = (Vec<u64>, Vec<f32>);
+
 /// An engine; a handle that can be copied anywhere.
 #[derive(Clone, Copy)]
 pub struct Engine {
@@ -48,8 +62,8 @@ pub struct Engine {
     pub ranking: RwSignal<Option<Ranking>>,
     /// How well the labelled pictures of the gallery find each other.
     pub metrics: RwSignal<Option<Metrics>>,
-    /// The gallery in the plane, once that was asked for: the pictures' numbers and places.
-    pub map: RwSignal<Option<Vec<(u64, [f32; 2])>>>,
+    /// The gallery in the plane, once that was asked for.
+    pub map: RwSignal<Option<Layout>>,
     /// Something to know about it.
     pub notice: RwSignal<Option<String>>,
     /// How many pictures the last job with new ones embedded, and in how many seconds.
@@ -70,6 +84,8 @@ struct Inside {
     jobs: u32,
     /// When its pictures began to be embedded, in milliseconds.
     begun: f64,
+    /// Who waits for the gallery's embeddings.
+    embeddings: Option<oneshot::Sender<Embeddings>>,
 }
 
 impl Engine {
@@ -92,6 +108,7 @@ impl Engine {
                 job: None,
                 jobs: 0,
                 begun: 0.0,
+                embeddings: None,
             }),
         }
     }
@@ -235,6 +252,26 @@ impl Engine {
         });
     }
 
+    /// The embeddings of the gallery that was ranked; none where it changes meanwhile.
+    pub async fn embeddings(self) -> Option<Embeddings> {
+        let (answer, answered) = oneshot::channel();
+        self.state
+            .update_value(|inside| inside.embeddings = Some(answer));
+        self.ask(&Request::Embeddings);
+        answered.await.ok()
+    }
+
+    /// Hands embeddings to whoever waits for them.
+    pub(super) fn receive_embeddings(self, pictures: Vec<u64>, numbers: JsValue) {
+        let waiting = self
+            .state
+            .try_update_value(|inside| inside.embeddings.take());
+        if let (Some(Some(waiting)), Ok(numbers)) = (waiting, numbers.dyn_into::<Float32Array>()) {
+            // Who does not wait any more needs no answer.
+            let _ = waiting.send((pictures, numbers.to_vec()));
+        }
+    }
+
     /// Whether the number is that of the job that waits for its answer.
     pub(super) fn waits_for(self, job: u32) -> bool {
         let current = |inside: &Inside| inside.job.as_ref().is_some_and(|own| own.id == job);
@@ -249,6 +286,7 @@ impl Engine {
     /// The query or the gallery changed, so no answer fits any more.
     pub(super) fn changed(self) {
         self.answered();
+        self.state.update_value(|inside| inside.embeddings = None);
         self.ranking.set(None);
         self.metrics.set(None);
         self.map.set(None);
@@ -265,6 +303,7 @@ impl Engine {
     pub(super) fn failed(self, reason: String) {
         let waited = self.state.try_update_value(|inside| {
             inside.link = None;
+            inside.embeddings = None;
             inside.job.take()
         });
         if waited.flatten().is_some() {

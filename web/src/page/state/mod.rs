@@ -12,7 +12,7 @@ mod shown;
 
 use leptos::prelude::*;
 
-pub use engine::{Engine, Model, Phase, Ranking};
+pub use engine::{Engine, Layout, Model, Phase, Ranking};
 pub use models::{Kept, Models};
 pub use shown::Shown;
 
