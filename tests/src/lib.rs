@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod data_sets;
 pub mod embeddings;
+pub mod host;
 pub mod page;
 pub mod place;
 pub mod served;

@@ -117,7 +117,8 @@ impl Page {
         Ok(self.driver.execute(script, vec![]).await?.convert()?)
     }
 
-    async fn upload(&self, id: &str, files: &[PathBuf]) -> Result<()> {
+    /// Gives a file input files, or a folder.
+    pub async fn upload(&self, id: &str, files: &[PathBuf]) -> Result<()> {
         let paths: Vec<String> = files
             .iter()
             .map(|file| file.display().to_string())

@@ -14,7 +14,7 @@ pub const PREFIX: &str = "/people/find again/";
 /// A served copy of the site; gone when dropped.
 pub struct Site {
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
@@ -42,14 +42,16 @@ impl Site {
         }
         assets::write_lists(folder.path())?;
         let server = Server::start(folder.path(), &PREFIX.replace(' ', "%20"), 0)?;
-        Ok(Self {
-            server,
-            _folder: folder,
-        })
+        Ok(Self { server, folder })
     }
 
     /// The page's address.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The folder that is served.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
