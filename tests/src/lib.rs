@@ -6,6 +6,7 @@ pub mod browser;
 pub mod data_sets;
 pub mod devtools;
 pub mod embeddings;
+pub mod host;
 pub mod page;
 pub mod place;
 pub mod served;

@@ -70,9 +70,12 @@ pub async fn checked(
         .collect();
     if !found.eq_ignore_ascii_case(&promise.sha256) {
         file.parts.remove().await;
+        let help = match url.starts_with("blob:") {
+            true => "copy or export the folder again",
+            false => "reload the page, or upload the model folder again",
+        };
         return Err(Failure::Other(format!(
-            "{path} is damaged: its SHA-256 is {found}, its manifest promises {}; \
-             reload the page, or upload the model folder again",
+            "{path} is damaged: its SHA-256 is {found}, its manifest promises {}; {help}",
             promise.sha256
         )));
     }

@@ -5,6 +5,7 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::status;
 use crate::page::state::{Engine, Kept, Model, State};
 use crate::protocol::{Choice, ModelEntry};
 
@@ -87,6 +88,7 @@ fn Content(state: State) -> impl IntoView {
         // The same folder can be chosen again.
         input.set_value("");
     };
+    let progress = move || status::share(state.main).map(|_| status::describe(state.main));
     let usage = move || {
         let bytes = models.usage.get()?;
         Some(format!(
@@ -95,7 +97,11 @@ fn Content(state: State) -> impl IntoView {
         ))
     };
     view! {
-        <p class="muted" id="at-work">{move || at_work(state)}</p>
+        <div class="muted" id="at-work">
+            <p>{move || at_work(state.main)}</p>
+            <p>{move || at_work(state.beside)}</p>
+            <p role="status">{progress}</p>
+        </div>
         <ul class="model-list">{site} {local}</ul>
         <div class="actions">
             <input class="file" id="model-folder" type="file" prop:webkitdirectory=true on:change:target=chosen />
@@ -243,23 +249,20 @@ fn figures(entry: &ModelEntry) -> Option<impl IntoView + use<>> {
     })
 }
 
-/// The engines, their memory and their pace.
-fn at_work(state: State) -> String {
-    let said = [state.main, state.beside].into_iter().filter_map(|engine| {
-        let started = engine.started()?;
-        let mut said = format!(
-            "{}: {}, {} of memory",
-            started.model.title,
-            started.engine,
-            size(started.memory as f64)
-        );
-        if let Some((pictures, seconds)) = engine.pace.get() {
-            let pace = pictures as f64 / seconds.max(0.001);
-            said += &format!("; {pace:.0} pictures a second over the last {pictures}");
-        }
-        Some(said + ".")
-    });
-    said.collect::<Vec<_>>().join(" ")
+/// An engine, its memory and its pace.
+fn at_work(engine: Engine) -> Option<String> {
+    let started = engine.started()?;
+    let mut said = format!(
+        "{}: {}, {} of memory",
+        started.model.title,
+        started.engine,
+        size(started.memory as f64)
+    );
+    if let Some((pictures, seconds)) = engine.pace.get() {
+        let pace = pictures as f64 / seconds.max(0.001);
+        said += &format!(", {pace:.0} pictures a second over the last {pictures}");
+    }
+    Some(said)
 }
 
 /// Bytes in words.

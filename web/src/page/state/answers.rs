@@ -24,6 +24,10 @@ impl State {
     /// Uses another model, and answers again.
     pub fn choose_model(self, choice: Choice) {
         self.models.problem.set(None);
+        if self.runs(self.beside, &choice) {
+            // A model is not compared with itself.
+            self.beside.stop();
+        }
         self.main.choose(choice);
         self.changed();
         self.start();
