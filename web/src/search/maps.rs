@@ -23,11 +23,14 @@ const SLICE: f64 = 30.0;
 /// Milliseconds after which the page hears how far the map is.
 const PACE: f64 = 200.0;
 
+/// Pictures, and where they are.
+type Finished = (Vec<u64>, Vec<[f32; 2]>);
+
 /// The map that was asked for last.
 #[derive(Default)]
 pub struct Maps {
-    /// Its pictures and where they are, once they do not move any more.
-    finished: RefCell<Option<(Vec<u64>, Vec<[f32; 2]>)>>,
+    /// The last one whose pictures do not move any more.
+    finished: RefCell<Option<Finished>>,
     /// The pictures of the map that is on its way.
     begun: RefCell<Option<Vec<u64>>>,
     /// Its number; one that is not this any more has been given up.

@@ -3,8 +3,8 @@
 /// How far one can go in.
 const DEEPEST: f64 = 80.0;
 
-/// Share of the canvas that the whole map takes.
-const FILLED: f64 = 0.88;
+/// Pixels around the whole map, at most a quarter of the canvas: room for thumbnails.
+const MARGIN: f64 = 60.0;
 
 /// A view of the plane. Sizes and points of the screen are in CSS pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +37,7 @@ impl Camera {
     }
 
     /// Where a place of the plane is on the screen.
-    pub fn to_screen(&self, place: [f64; 2]) -> [f64; 2] {
+    pub fn on_screen(&self, place: [f64; 2]) -> [f64; 2] {
         let scale = self.scale();
         [0, 1].map(|axis| (place[axis] - self.centre[axis]) * scale + self.size[axis] / 2.0)
     }
@@ -86,7 +86,7 @@ impl Camera {
 
     /// Moves so that a place of the plane is seen.
     pub fn reveal(&mut self, place: [f64; 2]) {
-        if !self.sees(self.to_screen(place), -24.0) {
+        if !self.sees(self.on_screen(place), -24.0) {
             self.centre = place;
             self.stay();
         }
@@ -94,7 +94,10 @@ impl Camera {
 
     /// Pixels of a unit of the plane.
     fn scale(&self) -> f64 {
-        let fit = [0, 1].map(|axis| self.size[axis] * FILLED / 2.0 / self.extent[axis]);
+        let fit = [0, 1].map(|axis| {
+            let half = self.size[axis] / 2.0;
+            (half - MARGIN.min(half / 2.0)) / self.extent[axis]
+        });
         fit[0].min(fit[1]) * self.zoom
     }
 

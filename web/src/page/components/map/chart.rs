@@ -24,6 +24,8 @@ pub struct Spot {
     pub dot: Dot,
     /// In CSS pixels from the canvas's corner.
     pub at: [f64; 2],
+    /// Half the width of what is drawn there.
+    pub reach: f64,
     /// Whether it is in the left half, and in the upper half.
     pub half: [bool; 2],
 }
@@ -180,10 +182,11 @@ impl Inside {
 
     fn spot(&self) -> Option<Spot> {
         let dot = self.chosen().filter(|_| !self.pointers.dragging())?;
-        let at = self.camera.to_screen(dot.now);
+        let at = self.camera.on_screen(dot.now);
         let middle = self.camera.middle();
         self.camera.sees(at, 0.0).then(|| Spot {
             dot: dot.clone(),
+            reach: self.size.map_or(10.0, |size| size[0] / 2.0),
             at,
             half: [at[0] < middle[0], at[1] < middle[1]],
         })
@@ -196,7 +199,7 @@ impl Inside {
         }
         let (camera, thumbnails) = (&self.camera, &mut self.thumbnails);
         let seen = (self.scene.dots.iter())
-            .filter(|dot| camera.sees(camera.to_screen(dot.now), 60.0))
+            .filter(|dot| camera.sees(camera.on_screen(dot.now), 60.0))
             .filter(|dot| thumbnails.begin(dot.picture.id));
         seen.map(|dot| dot.picture.clone()).collect()
     }

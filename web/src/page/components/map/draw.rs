@@ -12,7 +12,7 @@ use super::thumbnails::Thumbnails;
 use crate::page::components::tile::Verdict;
 
 /// Height of thumbnails, in pixels: smaller ones show nothing, larger ones hide their neighbours.
-const HEIGHT: std::ops::RangeInclusive<f64> = 30.0..=110.0;
+const HEIGHT: std::ops::RangeInclusive<f64> = 30.0..=150.0;
 
 /// Thumbnails that are drawn at most.
 const MOST: usize = 400;
@@ -37,7 +37,7 @@ pub struct Drawing<'a> {
 
 /// Size of thumbnails where those in view have room for them.
 pub fn thumbnail_size(scene: &Scene, camera: &Camera) -> Option<[f64; 2]> {
-    let seen = (scene.dots.iter()).filter(|dot| camera.sees(camera.to_screen(dot.now), 0.0));
+    let seen = (scene.dots.iter()).filter(|dot| camera.sees(camera.on_screen(dot.now), 0.0));
     let seen = seen.count().max(1);
     let room = (camera.size[0] * camera.size[1] / seen as f64).sqrt();
     let height = (0.55 * room).min(*HEIGHT.end());
@@ -50,7 +50,7 @@ impl Drawing<'_> {
         let [width, height] = self.camera.size;
         self.context.clear_rect(0.0, 0.0, width, height);
         let (plain, special): (Vec<&Dot>, Vec<&Dot>) = (self.scene.dots.iter())
-            .filter(|dot| self.camera.sees(self.camera.to_screen(dot.now), 60.0))
+            .filter(|dot| self.camera.sees(self.camera.on_screen(dot.now), 60.0))
             .partition(|dot| dot.role == Role::Other && Some(dot.picture.id) != self.chosen);
         match self.size {
             Some(size) => {
@@ -88,7 +88,7 @@ impl Drawing<'_> {
             self.fill_with(same[0].ink);
             context.begin_path();
             for dot in same {
-                let [x, y] = self.camera.to_screen(dot.now);
+                let [x, y] = self.camera.on_screen(dot.now);
                 context.move_to(x + radius, y);
                 context.arc(x, y, radius, 0.0, TAU)?;
             }
@@ -102,7 +102,7 @@ impl Drawing<'_> {
     /// A dot that stands out.
     fn marked(&self, dot: &Dot) -> Result<(), JsValue> {
         let context = self.context;
-        let [x, y] = self.camera.to_screen(dot.now);
+        let [x, y] = self.camera.on_screen(dot.now);
         let radius = self.radius() * 1.4 + if dot.role == Role::Query { 3.0 } else { 1.0 };
         context.begin_path();
         context.arc(x, y, radius, 0.0, TAU)?;
@@ -117,7 +117,7 @@ impl Drawing<'_> {
 
     fn thumbnail(&self, dot: &Dot, [width, height]: [f64; 2]) -> Result<(), JsValue> {
         let context = self.context;
-        let [x, y] = self.camera.to_screen(dot.now);
+        let [x, y] = self.camera.on_screen(dot.now);
         let (left, top) = (x - width / 2.0, y - height / 2.0);
         match self.thumbnails.get(dot.picture.id) {
             Some(copy) => context.draw_image_with_html_canvas_element_and_dw_and_dh(
@@ -129,8 +129,10 @@ impl Drawing<'_> {
             }
         }
         let special = dot.role != Role::Other || Some(dot.picture.id) == self.chosen;
-        let line = if special { 4.0 } else { 2.0 };
-        context.set_line_width(line);
+        context.set_line_width(match special {
+            true => (width / 8.0).clamp(2.5, 4.0),
+            false => 1.5,
+        });
         match (special, dot.ink) {
             (true, _) => context.set_stroke_style_str(self.frame(dot)),
             (false, Ink::Identity(hue)) => context.set_stroke_style_str(&self.theme.hue(hue)),

@@ -62,7 +62,7 @@ fn pan(inside: &mut Inside, by: [f64; 2]) -> Option<String> {
 
 fn zoom(inside: &mut Inside, factor: f64) -> Option<String> {
     // Where a picture is chosen, it stays where it is.
-    let fixed = inside.chosen().map(|dot| inside.camera.to_screen(dot.now));
+    let fixed = inside.chosen().map(|dot| inside.camera.on_screen(dot.now));
     let fixed = fixed.unwrap_or(inside.camera.middle());
     inside.camera.zoom_at(fixed, factor);
     Some(format!("Zoom {:.1}", inside.camera.zoom()))

@@ -133,7 +133,7 @@ pub fn Map(state: State) -> impl IntoView {
             </div>
             <p class="said" role="status">{said}</p>
             <p class="muted" id="map-help">
-                "Pictures that the model finds alike lie together; how far apart distant groups are means little. A colour is a person where names tell; elsewhere the darker, the more alike the query. Click a picture to look for it; drag, wheel or pinch to move. Keys: arrows move, + and − zoom, Home shows all, N and P go from picture to picture, Enter looks for it."
+                "Pictures that the model finds alike lie together; how far apart distant groups are means little. A colour is a person where names tell; elsewhere a stronger one is more alike the query. Click a picture to look for it; drag, wheel or pinch to move. Keys: arrows move, + and − zoom, Home shows all, N and P go from picture to picture, Enter looks for it."
             </p>
         </div>
     }
@@ -188,6 +188,8 @@ fn waiting(state: State) -> Option<&'static str> {
 /// What is pointed at, beside it.
 fn tip(spot: Spot) -> impl IntoView {
     let [x, y] = spot.at;
+    let beside = spot.reach + 8.0;
+    let left = if spot.half[0] { x + beside } else { x - beside };
     let (picture, words) = (&spot.dot.picture, spot.dot.words());
     let (url, name) = (picture.url.to_string(), picture.name.to_string());
     view! {
@@ -195,9 +197,11 @@ fn tip(spot: Spot) -> impl IntoView {
             class="tip"
             class:rightwards=spot.half[0]
             class:downwards=spot.half[1]
-            style:left=format!("{x:.1}px")
+            style:left=format!("{left:.1}px")
             style:top=format!("{y:.1}px")
             data-name=name
+            data-x=x
+            data-y=y
             aria-hidden="true"
         >
             <img src=url alt="" />

@@ -195,7 +195,7 @@ impl Scene {
     ) -> Option<usize> {
         let reach = thumbnail.map_or([12.0; 2], |size| size.map(|length| length / 2.0));
         let near = self.dots.iter().enumerate().filter_map(|(index, dot)| {
-            let at = camera.to_screen(dot.now);
+            let at = camera.on_screen(dot.now);
             let off = [0, 1].map(|axis| (at[axis] - point[axis]).abs());
             let hit = off[0] <= reach[0] && off[1] <= reach[1];
             hit.then_some((index, off[0].hypot(off[1])))
