@@ -40,9 +40,26 @@ pub fn decode(bytes: &[u8]) -> Result<Pixels, ImageError> {
         image.apply_orientation(orientation);
         Ok(image)
     };
-    let image = upright().map_err(|error: image::ImageError| failed(error.to_string()))?;
+    let image = upright().map_err(|error: image::ImageError| match (error, sides(bytes)) {
+        (image::ImageError::Limits(_), Some((width, height)))
+            if width.max(height) as usize > Pixels::LIMIT =>
+        {
+            ImageError::Size {
+                width: width as usize,
+                height: height as usize,
+                limit: Pixels::LIMIT,
+            }
+        }
+        (error, _) => failed(error.to_string()),
+    })?;
     let rgb = image.into_rgb8();
     Pixels::new(rgb.width() as usize, rgb.height() as usize, rgb.into_raw())
+}
+
+/// Width and height, of a picture without limits.
+fn sides(bytes: &[u8]) -> Option<(u32, u32)> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    reader.ok()?.into_dimensions().ok()
 }
 
 /// Whether a JPEG ends before its last marker. Its decoder would fill the rest with grey.
