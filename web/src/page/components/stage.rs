@@ -136,6 +136,8 @@ pub fn Stage(
                 node_ref=stage
                 tabindex="0"
                 role="group"
+                style=("--wide", move || size.get().0.to_string())
+                style=("--high", move || size.get().1.to_string())
                 aria-roledescription="photo to crop"
                 aria-label=format!("{name}. Arrow keys move the box, Shift and arrow keys resize it.")
                 on:pointerdown=move |event| begin(&event, None)

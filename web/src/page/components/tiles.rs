@@ -73,6 +73,8 @@ pub fn Tiles(
     };
     let entries = move || {
         let (begin, end) = range.get();
+        // The ranking changes along with the query, so this is the query it answers.
+        state.relabelled.track();
         let query = state.query.get_untracked();
         let calibration = engine.calibration();
         let entry = |(place, (picture, score)): (usize, &(Picture, Option<f32>))| Entry {

@@ -32,6 +32,7 @@ impl State {
                 });
             }
         }
+        self.relabelled.update(|times| *times += 1);
         let changed: Vec<Picture> = (self.gallery.read_untracked().iter())
             .filter(|picture| concerns(picture))
             .cloned()

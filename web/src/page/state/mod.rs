@@ -66,6 +66,8 @@ pub struct State {
     pub adding: RwSignal<Option<(usize, usize)>>,
     /// The photo that persons are being cut out of.
     pub photo: RwSignal<Option<Photo>>,
+    /// How often labels were edited.
+    pub relabelled: RwSignal<u32>,
     /// How often the gallery was emptied: what was begun before is about one that is gone.
     visit: StoredValue<u32>,
 }
@@ -90,6 +92,7 @@ impl State {
             kept: RwSignal::new(false),
             adding: RwSignal::new(None),
             photo: RwSignal::new(None),
+            relabelled: RwSignal::new(0),
             visit: StoredValue::new(0),
         }
     }

@@ -33,6 +33,7 @@ impl State {
         };
         let all = hits.len();
         // The ranking changes along with the query, so this is the query it answers.
+        self.relabelled.track();
         let own = (self.query.read_untracked().as_ref()).and_then(Picture::camera);
         let (cutoff, others) = (self.cutoff.get(), self.other_cameras.get());
         let passes = |(picture, score): &(Picture, f32)| {
