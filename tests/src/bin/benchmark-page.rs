@@ -1,9 +1,13 @@
-//! Works the site's page of measurements in a headless browser and prints its table:
+//! Works the site's page of measurements in a headless browser, prints its table and how long the
+//! main page pauses:
 //! `benchmark-page URL ROUNDS SOFTWARE_GPU MODEL...`.
 
 use anyhow::{Context, Result};
-use dcac_tests::benchmark::Benchmark;
+use dcac_tests::benchmark::{Benchmark, longest_pause};
 use dcac_tests::browser::with_browser;
+
+/// Pictures that the page is given.
+const PICTURES: usize = 2000;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -22,6 +26,10 @@ async fn main() -> Result<()> {
             println!("{}", row.join("  |  "));
         }
         println!("{}", page.text("state").await?);
+        match longest_pause(&driver, &url, PICTURES).await? {
+            0.0 => println!("{PICTURES} pictures added and ranked: no pause of 50 ms or more"),
+            pause => println!("{PICTURES} pictures added and ranked: longest pause {pause:.0} ms"),
+        }
         Ok(())
     })
     .await
