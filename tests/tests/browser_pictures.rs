@@ -88,6 +88,10 @@ async fn of_thousands_of_pictures_few_are_in_the_page() -> Result<()> {
                 "the page was {before} long and is {after}"
             );
         }
+        page.wait_for(&click("#edit-labels")).await?;
+        page.wait_for(&click("#more-labels")).await?;
+        page.wait_for("return document.querySelector('#labels tbody tr')?.dataset.name === 'one-50.jpg'")
+            .await?;
         Ok(())
     })
     .await

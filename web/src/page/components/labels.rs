@@ -36,6 +36,7 @@ fn Table(state: State) -> impl IntoView {
     let found = Memo::new(move |_| found(state, &text.get()));
     let pages = move || found.with(Vec::len).div_ceil(PAGE).max(1);
     let at = move || page.get().min(pages() - 1);
+    let is_last = move || at() + 1 == pages();
     let rows = move || {
         let (begin, version) = (at() * PAGE, version.get());
         found.with(|found| {
@@ -119,7 +120,7 @@ fn Table(state: State) -> impl IntoView {
                 class="button"
                 id="more-labels"
                 type="button"
-                prop:disabled=move || at() + 1 >= pages()
+                prop:disabled=is_last
                 on:click=move |_| page.set(at() + 1)
             >
                 "Next"

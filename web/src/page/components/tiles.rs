@@ -40,6 +40,9 @@ struct Entry {
     rating: Option<Rating>,
 }
 
+/// Picture, place, label, score and verdict.
+type Key = (u64, usize, Option<(i32, u32)>, Option<(u32, Verdict)>);
+
 /// The pictures that an engine's answer shows, in rank order, or the gallery as it was chosen.
 #[component]
 pub fn Tiles(
@@ -129,7 +132,7 @@ pub fn Tiles(
 
 impl Entry {
     /// The same for tiles that show the same, which are reused.
-    fn key(&self) -> (u64, usize, Option<(i32, u32)>, Option<(u32, Verdict)>) {
+    fn key(&self) -> Key {
         let label = self.picture.label;
         let rating = self.rating.as_ref();
         (
