@@ -175,7 +175,7 @@ async fn persons_are_cropped_out_of_photos() -> Result<()> {
         );
         page.wait_for(&click("#add-crop")).await?;
         page.wait_for(
-            "return document.querySelector('[data-name=\"street-1.png\"] img')?.complete",
+            "return document.querySelector('[data-name=\"street-1.png\"] img')?.complete ?? false",
         )
         .await?;
         let script = "const image = document.querySelector('[data-name=\"street-1.png\"] img');
