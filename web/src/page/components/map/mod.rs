@@ -39,8 +39,11 @@ pub fn Map(state: State) -> impl IntoView {
     });
     let laid_out = Memo::new(move |_| state.main.map.with(Option::is_some));
     Effect::new(move || {
-        laid_out.track();
-        tell(state, chart);
+        if laid_out.get() {
+            tell(state, chart);
+        } else {
+            chart.change(|inside| inside.scene = Scene::default());
+        }
     });
     Effect::new(move || follow(state, chart));
     Effect::new(move |_: Option<Option<Watcher>>| Watcher::new(&canvas.get()?, chart));
@@ -148,19 +151,18 @@ pub fn Map(state: State) -> impl IntoView {
 fn tell(state: State, chart: Chart) {
     let (ranking, gallery) = (state.main.ranking.get(), state.gallery.get());
     let (query, also) = (state.query.get(), state.also.get());
-    let layout = state.main.map.get_untracked();
+    let Some(layout) = state.main.map.get_untracked() else {
+        return;
+    };
     chart.change(|inside| {
-        inside.scene = match &layout {
-            Some(layout) => Scene::new(
-                layout,
-                &gallery,
-                ranking.as_ref(),
-                query.as_ref(),
-                &also,
-                &inside.scene,
-            ),
-            None => Scene::default(),
-        };
+        inside.scene = Scene::new(
+            &layout,
+            &gallery,
+            ranking.as_ref(),
+            query.as_ref(),
+            &also,
+            &inside.scene,
+        );
         inside.camera.extent = inside.scene.extent();
     });
 }
