@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::de::DeserializeOwned;
 use thirtyfour::{By, WebDriver};
 
 use crate::devtools;
@@ -24,6 +25,8 @@ impl Page {
         let page = Self {
             driver: driver.clone(),
         };
+        // Only tiles near the window exist, and most tests want to see all.
+        page.resize(1280, 6000).await?;
         page.wait_for("return document.querySelector('#query-input') !== null")
             .await?;
         Ok(page)
@@ -107,11 +110,13 @@ impl Page {
         devtools::screen(&self.driver, width, height).await
     }
 
-    async fn holds(&self, script: &str) -> Result<bool> {
+    /// What a script returns.
+    pub async fn value<T: DeserializeOwned>(&self, script: &str) -> Result<T> {
         Ok(self.driver.execute(script, vec![]).await?.convert()?)
     }
 
-    async fn upload(&self, id: &str, files: &[PathBuf]) -> Result<()> {
+    /// Chooses files, by the id of the input.
+    pub async fn upload(&self, id: &str, files: &[PathBuf]) -> Result<()> {
         let paths: Vec<String> = files
             .iter()
             .map(|file| file.display().to_string())
@@ -123,5 +128,9 @@ impl Page {
             .send_keys(paths.join("\n"))
             .await?;
         Ok(())
+    }
+
+    async fn holds(&self, script: &str) -> Result<bool> {
+        Ok(self.driver.execute(script, vec![]).await?.convert()?)
     }
 }

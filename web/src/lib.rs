@@ -11,6 +11,8 @@
 // The site has nothing to do outside of a browser.
 #![cfg(target_arch = "wasm32")]
 
+mod fetch;
+mod models;
 pub mod page;
 mod parts;
 mod protocol;

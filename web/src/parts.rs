@@ -1,11 +1,16 @@
 //! Downloaded weights in the browser's cache, in parts.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheQueryOptions, CacheStorage, Request, Response};
 
 const NAME: &str = "model-weights";
+
+/// Bytes of a part: what a broken download loses at most.
+pub const PART: u64 = 1 << 20;
 
 /// The kept parts of one file. Where the browser keeps nothing, there never are any.
 pub struct Parts {
@@ -60,28 +65,34 @@ impl Parts {
     }
 }
 
-/// Addresses of the files of which parts are kept.
-pub async fn kept() -> Vec<String> {
+/// Addresses of the files of which parts are kept, and how many.
+pub async fn kept() -> BTreeMap<String, u64> {
+    let mut kept = BTreeMap::new();
     let Some(cache) = open().await else {
-        return Vec::new();
+        return kept;
     };
     let Ok(requests) = JsFuture::from(cache.keys()).await else {
-        return Vec::new();
+        return kept;
     };
-    let mut urls: Vec<String> = (requests.unchecked_into::<Array>().iter())
-        .map(|request| {
-            let url = request.unchecked_into::<Request>().url();
-            url.split('?').next().unwrap_or_default().to_string()
-        })
-        .collect();
-    urls.dedup();
-    urls
+    for request in requests.unchecked_into::<Array>().iter() {
+        let url = request.unchecked_into::<Request>().url();
+        let file = url.split('?').next().unwrap_or_default();
+        *kept.entry(file.to_string()).or_default() += 1;
+    }
+    kept
 }
 
 /// Forgets the parts of the file at an address.
 pub async fn remove(url: &str) {
     if let Some(cache) = open().await {
         forget(&cache, url).await;
+    }
+}
+
+/// Forgets the parts of all files.
+pub async fn clear() {
+    if let Some(storage) = storage() {
+        let _ = JsFuture::from(storage.delete(NAME)).await;
     }
 }
 
@@ -93,11 +104,14 @@ async fn forget(cache: &Cache, url: &str) {
 
 /// The cache; none where the browser has none, as on hosts without encryption.
 async fn open() -> Option<Cache> {
-    let storage = Reflect::get(&js_sys::global(), &JsValue::from("caches")).ok()?;
-    let storage: CacheStorage = storage.dyn_into().ok()?;
-    JsFuture::from(storage.open(NAME))
+    JsFuture::from(storage()?.open(NAME))
         .await
         .ok()?
         .dyn_into()
         .ok()
+}
+
+fn storage() -> Option<CacheStorage> {
+    let storage = Reflect::get(&js_sys::global(), &JsValue::from("caches")).ok()?;
+    storage.dyn_into().ok()
 }

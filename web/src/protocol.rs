@@ -17,6 +17,8 @@ pub enum Request {
     Map,
     /// Give the embeddings of the last job's gallery.
     Embeddings,
+    /// Forget every picture; what is being computed is not wanted any more.
+    Forget,
 }
 
 /// Which model to load and what to run it on.
@@ -208,8 +210,6 @@ pub struct Started {
     pub memory: u64,
     /// The model.
     pub model: ModelCard,
-    /// Every model of the site.
-    pub models: Vec<ModelEntry>,
 }
 
 /// A line of the site's list of models.
@@ -225,14 +225,29 @@ pub struct ModelEntry {
     /// Their number format.
     #[serde(default)]
     pub dtype: String,
+    /// Pixels that it looks at.
+    pub input: Option<Size>,
     /// What it was trained by.
     pub method: Option<String>,
     /// What it was trained on.
     #[serde(default)]
     pub sources: Vec<String>,
+    /// Number of pictures that it was trained on.
+    pub images: Option<u64>,
+    /// Number of people in them.
+    pub identities: Option<u64>,
     /// How well it did on test sets.
     #[serde(default)]
     pub metrics: Vec<Tested>,
+}
+
+/// Size of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Pixels of a row.
+    pub width: usize,
 }
 
 /// How well a model did on a test set, as shares of 1.

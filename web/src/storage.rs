@@ -11,6 +11,9 @@ const NAME: &str = "re-identification";
 const PICTURES: &str = "pictures";
 const EMBEDDINGS: &str = "embeddings";
 
+/// Pictures that are read at once.
+const CHUNK: usize = 128;
+
 /// A picture as it is kept.
 pub struct Kept {
     /// The page's number of it.
@@ -43,10 +46,19 @@ impl Storage {
             None => return Vec::new(),
         };
         let keys = store.get_all_keys(None, None).await.unwrap_or_default();
-        let values = store.get_all(None, None).await.unwrap_or_default();
-        let mut kept: Vec<Kept> = (keys.iter().zip(&values))
-            .filter_map(|(key, value)| read(key, value))
-            .collect();
+        let mut kept = Vec::with_capacity(keys.len());
+        // Thousands of files at once would block the page.
+        for keys in keys.chunks(CHUNK) {
+            let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+                continue;
+            };
+            let Ok(range) = KeyRange::bound(first, last, None, None) else {
+                continue;
+            };
+            let values = store.get_all(Some(range), None).await.unwrap_or_default();
+            let pairs = keys.iter().zip(&values);
+            kept.extend(pairs.filter_map(|(key, value)| read(key, value)));
+        }
         kept.sort_by(|a, b| a.order.total_cmp(&b.order));
         kept
     }
@@ -60,14 +72,19 @@ impl Storage {
         self.put(PICTURES, values.collect()).await
     }
 
-    /// Forgets pictures and their embeddings by any model.
-    pub async fn forget(&self, ids: &[u64]) {
+    /// Forgets pictures that have no embedding.
+    pub async fn forget_pictures(&self, ids: &[u64]) {
         if let Some((all, store)) = self.store(PICTURES, TransactionMode::ReadWrite) {
             for &id in ids {
                 let _ = store.delete(JsValue::from(id as f64)).await;
             }
             let _ = all.done().await;
         }
+    }
+
+    /// Forgets pictures and their embeddings by any model.
+    pub async fn forget(&self, ids: &[u64]) {
+        self.forget_pictures(ids).await;
         if let Some((all, store)) = self.store(EMBEDDINGS, TransactionMode::ReadWrite) {
             let gone: std::collections::HashSet<u64> = ids.iter().copied().collect();
             for key in store.get_all_keys(None, None).await.unwrap_or_default() {
@@ -115,11 +132,19 @@ impl Storage {
 
     /// Forgets everything.
     pub async fn clear(&self) {
-        for name in [PICTURES, EMBEDDINGS] {
-            if let Some((all, store)) = self.store(name, TransactionMode::ReadWrite) {
-                let _ = store.clear().await;
-                let _ = all.done().await;
-            }
+        self.empty(PICTURES).await;
+        self.clear_embeddings().await;
+    }
+
+    /// Forgets all embeddings.
+    pub async fn clear_embeddings(&self) {
+        self.empty(EMBEDDINGS).await;
+    }
+
+    async fn empty(&self, name: &str) {
+        if let Some((all, store)) = self.store(name, TransactionMode::ReadWrite) {
+            let _ = store.clear().await;
+            let _ = all.done().await;
         }
     }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::toolchain::Source;
-use xtask::{assets, bench, browser, demo, parity, paths, server, site, toolchain, tools, verify};
+use xtask::{
+    assets, bench, bench_web, browser, demo, parity, paths, server, site, toolchain, tools, verify,
+};
 
 /// Sets up, builds, serves, demonstrates and tests the project.
 #[derive(Parser)]
@@ -105,6 +107,15 @@ enum BenchPart {
         #[arg(long)]
         python: Option<PathBuf>,
     },
+    /// Milliseconds per crop of the site's engines and of onnxruntime-web, in one browser
+    Web {
+        /// Rounds of each measurement
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        /// Measure WebGPU by an adapter in software too, which is very slow
+        #[arg(long)]
+        software_gpu: bool,
+    },
     /// Recall and milliseconds of the index and of faiss
     Index {
         /// A Python with NumPy and faiss-cpu
@@ -151,6 +162,10 @@ fn main() -> Result<()> {
                 workers,
                 seconds,
             } => bench::loader(python, workers, seconds),
+            BenchPart::Web {
+                rounds,
+                software_gpu,
+            } => bench_web::run(&toolchain::ensure(cli.toolchain)?, rounds, software_gpu),
             BenchPart::Eval { python } => bench::evaluation(python),
             BenchPart::Index {
                 python,

@@ -10,6 +10,7 @@ use crate::{files, paths, process};
 
 const BINARYEN: &str = "binaryen@132.0.0";
 const AXE: &str = "axe-core@4.14.1";
+const ONNX_RUNTIME: &str = "onnxruntime-web@1.30.0";
 /// What is done to a program unless it asks for something else.
 const USUAL: &str = "-O2";
 
@@ -38,7 +39,15 @@ pub fn axe() -> Result<PathBuf> {
     script.with_context(|| format!("the browser tests need {AXE}; install npm, which fetches it"))
 }
 
-/// A file below `node_modules`, from an earlier call or from npm.
+/// The folder of onnxruntime-web's scripts and programs, from an earlier call or from npm.
+pub fn onnx_runtime() -> Result<PathBuf> {
+    let folder = from_npm(ONNX_RUNTIME, "onnxruntime-web/dist")?;
+    folder.with_context(|| {
+        format!("the comparison needs {ONNX_RUNTIME}; install npm, which fetches it")
+    })
+}
+
+/// A file or folder below `node_modules`, from an earlier call or from npm.
 fn from_npm(package: &str, file: &str) -> Result<Option<PathBuf>> {
     let folder = paths::target().join("tools");
     let path = folder.join("node_modules").join(file);

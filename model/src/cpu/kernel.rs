@@ -60,10 +60,18 @@ impl Kernel {
 
     /// [`Self::SIMD128`], with products and sums in one instruction where the processor has
     /// it ("relaxed SIMD").
+    ///
+    /// A function that is inlined, as all that it calls is, and no constant: it is compiled
+    /// where it is named. Were it compiled here, the compiler would use the instructions of
+    /// relaxed SIMD all over this crate, since for WebAssembly it gives all functions of a
+    /// unit the instruction set of any.
     #[cfg(target_arch = "wasm32")]
-    pub const RELAXED: Self = Self {
-        multiply: relaxed::multiply,
-    };
+    #[inline]
+    pub const fn relaxed() -> Self {
+        Self {
+            multiply: relaxed::multiply,
+        }
+    }
 }
 
 /// A module with `multiply` for one instruction set, given its vectors: `vector` of four
@@ -92,7 +100,6 @@ macro_rules! kernel {
             /// The product of `R` rows. The compiler makes vector loads of the lists of
             /// neighbours and keeps the sums in registers.
             $(#[$attribute])*
-            #[inline]
             fn tile<const R: usize>(rows: &[RowPanel], task: &Task, out: &mut [f32], width: usize) {
                 let mut sums: [[Vector; 2]; R] = [[splat(0.0); 2]; R];
                 for (row, column) in rows.iter().zip(task.columns) {
@@ -121,11 +128,11 @@ macro_rules! kernel {
     };
 }
 
-kernel!(portable,);
+kernel!(portable, #[inline]);
 #[cfg(target_arch = "wasm32")]
-kernel!(simd128, #[target_feature(enable = "simd128")]);
+kernel!(simd128, #[inline] #[target_feature(enable = "simd128")]);
 #[cfg(target_arch = "wasm32")]
-kernel!(relaxed, #[target_feature(enable = "relaxed-simd")]);
+kernel!(relaxed, #[inline] #[target_feature(enable = "relaxed-simd")]);
 
 /// Vectors of four numbers.
 mod vectors {

@@ -2,9 +2,10 @@
 //! slices, without burn.
 //!
 //! Where the time goes decides the shape of it. Matrix products take nineteen parts of
-//! twenty, so both factors lie in the order in which the innermost loop reads them: weights
-//! are packed when they are loaded, rows whenever a layer has made them. Everything else is
-//! done on the way from one product to the next.
+//! twenty of ViT-B/16, so both factors lie in the order in which the innermost loop reads
+//! them: weights are packed when they are loaded, rows whenever a layer has made them, and
+//! what is between two products is done while rows are packed. Of the last block, an
+//! embedding needs the class token alone.
 //!
 //! | file | concept |
 //! | --- | --- |
@@ -12,6 +13,7 @@
 //! | `product` | matrix products of packed rows and packed weights |
 //! | `weights` | a layer's weights, packed |
 //! | `read` | a safetensors file, tensor by tensor |
+//! | `memory` | allocations that may be refused |
 //! | `maths` | layer norm, softmax, QuickGELU |
 //! | `attention`, `block` | a transformer block |
 //! | `encoder` | the whole |

@@ -9,7 +9,7 @@ use crate::weights::WeightsError;
 
 /// Depth of the parts in which a product is computed: a part of a panel of columns stays in
 /// the fastest cache while all rows pass, and a part of all rows in the next one.
-const PART: usize = 384;
+const PART: usize = 256;
 
 /// A matrix `[count, depth]` packed for products: panels of `ROWS` rows, each `depth` entries.
 pub(super) struct Packed {

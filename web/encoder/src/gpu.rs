@@ -49,7 +49,10 @@ async fn load(config: &EncoderConfig, weights: Vec<u8>) -> Result<Gpu, String> {
     let pattern: Vec<f32> = (0..config.preprocess.len())
         .map(|i| (i as f32 * 0.37).sin())
         .collect();
-    let (exact, rough) = (full.embed(pattern.clone()).await?, half.embed(pattern).await?);
+    let (exact, rough) = (
+        full.embed(pattern.clone()).await?,
+        half.embed(pattern).await?,
+    );
     let alike: f32 = exact.iter().zip(&rough).map(|(a, b)| a * b).sum();
     // A comparison that numbers without meaning fail.
     Ok(if alike > ALIKE { half } else { full })

@@ -16,6 +16,7 @@ mod cpu;
 mod gpu;
 mod picture;
 pub mod protocol;
+mod time;
 pub mod worker;
 
 use std::cell::RefCell;
@@ -69,6 +70,12 @@ fn serve<E: Encoder>(load: impl AsyncFn(&EncoderConfig, Vec<u8>) -> Result<E, St
                 return;
             };
             spawn_local(async move { features(&ready.0, &ready.1, call, &url).await });
+        }
+        Request::Time { call, pictures } => {
+            let Some(ready) = ready.borrow().clone() else {
+                return;
+            };
+            spawn_local(async move { time::measure(&ready.0, &ready.1, call, pictures).await });
         }
     });
 }

@@ -22,6 +22,13 @@ pub enum Request {
         /// Absolute address.
         url: String,
     },
+    /// Embed so many drawn pictures, and say how long that took.
+    Time {
+        /// Number of the request.
+        call: u32,
+        /// Pictures that are computed together.
+        pictures: usize,
+    },
 }
 
 /// What it is answered.
@@ -42,6 +49,13 @@ pub enum Reply {
         call: u32,
         /// Numbers of the neck's output, or why the picture cannot be used.
         neck: Result<usize, String>,
+    },
+    /// Time of the encoder alone, without reading pictures.
+    Timed {
+        /// The request.
+        call: u32,
+        /// Milliseconds for all pictures together.
+        milliseconds: f64,
     },
 }
 

@@ -2,7 +2,10 @@
 
 mod components;
 mod export;
+mod frame;
+mod photo;
 mod picture;
+mod refusal;
 mod samples;
 mod state;
 
@@ -11,7 +14,9 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
-use components::{About, Banner, Gallery, Query, Why, pictures};
+use components::{
+    About, Banner, Beside, Cropper, Gallery, Models, Query, Why, files_of, provide_both,
+};
 use state::State;
 
 use crate::protocol::{Backend, Choice};
@@ -50,10 +55,14 @@ fn App() -> impl IntoView {
     let model = parameter("model").map_or(Choice::First, Choice::Named);
     let state = State::new(&base, model, backend);
     let shipped = RwSignal::new(Ok(Vec::new()));
+    provide_both(state);
     state.start();
+    if let Some(name) = parameter("beside") {
+        state.compare_with(Choice::Named(name));
+    }
     let _ = window_event_listener(leptos::ev::paste, move |event| {
         let data = event.unchecked_into::<ClipboardEvent>().clipboard_data();
-        state.add_to_gallery(pictures(data.and_then(|data| data.files())));
+        state.add_files(files_of(data.and_then(|data| data.files())));
     });
     spawn_local(async move {
         let restored = state.restore().await;
@@ -70,11 +79,14 @@ fn App() -> impl IntoView {
     });
     view! {
         <Banner state />
-        <main>
+        <main class:two=move || state.beside.is_on()>
             <Query state />
             <Gallery state shipped />
+            <Beside state />
         </main>
         <About state />
         <Why state />
+        <Cropper state />
+        <Models state />
     }
 }

@@ -1,10 +1,10 @@
 //! Pictures on the page.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dcac_model::retrieval::{Label, label_of};
+use dcac_model::retrieval::{JUNK, Label, label_of};
 use web_sys::{File, Url};
 
 use crate::protocol::Item;
@@ -13,6 +13,8 @@ use crate::storage::Kept;
 thread_local! {
     /// Files behind the pictures that have one.
     static FILES: RefCell<HashMap<u64, File>> = RefCell::default();
+    /// Place of the last file that was added.
+    static LAST: Cell<f64> = const { Cell::new(0.0) };
 }
 
 /// A crop that the page shows and the engine can read by its address.
@@ -51,8 +53,8 @@ impl Picture {
     pub fn of(file: &File) -> Option<Self> {
         let url = Url::create_object_url_with_blob(file).ok()?;
         let picture = Self {
-            stamp: Some((file.size() as u64, file.last_modified() as u64)),
-            order: js_sys::Date::now(),
+            stamp: Some(stamp(file)),
+            order: next_order(),
             ..Self::at(&url, &file.name())
         };
         FILES.with_borrow_mut(|files| files.insert(picture.id, file.clone()));
@@ -91,6 +93,31 @@ impl Picture {
         label.map(|label| label.identity)
     }
 
+    /// The camera that saw it, where that is known.
+    pub fn camera(&self) -> Option<u32> {
+        // 0 stands for none in particular.
+        let label = self.label.filter(|label| label.camera > 0);
+        label.map(|label| label.camera)
+    }
+
+    /// Whether it is known whom it shows, were it nobody in particular.
+    pub fn is_labelled(&self) -> bool {
+        self.label.is_some_and(|label| label.identity != JUNK)
+    }
+
+    /// Its label in words, else its name.
+    pub fn caption(&self) -> String {
+        let who = match (self.label, self.person()) {
+            (None, _) => return self.name.to_string(),
+            (_, Some(person)) => format!("ID {person}"),
+            (_, None) => "Unknown".to_string(),
+        };
+        match self.camera() {
+            Some(camera) => format!("{who} · cam {camera}"),
+            None => who,
+        }
+    }
+
     /// By what the same file, chosen twice, is known.
     pub fn stamp(&self) -> Option<(Arc<str>, (u64, u64))> {
         Some((self.name.clone(), self.stamp?))
@@ -114,4 +141,16 @@ impl Picture {
             FILES.with_borrow_mut(|files| files.remove(&self.id));
         }
     }
+}
+
+/// Size and time of a file.
+pub fn stamp(file: &File) -> (u64, u64) {
+    (file.size() as u64, file.last_modified() as u64)
+}
+
+/// The time, a little later for each of the files that are added at once.
+fn next_order() -> f64 {
+    let order = js_sys::Date::now().max(LAST.get() + 0.001);
+    LAST.set(order);
+    order
 }

@@ -10,11 +10,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::ReadableStreamDefaultReader;
 
-use super::fetch::accepted;
-use crate::parts::Parts;
-
-/// Bytes of a kept part.
-const PART: u64 = 4 << 20;
+use crate::fetch::accepted;
+use crate::parts::{PART, Parts};
 
 /// How often a download that broke off is taken up again before the visitor is told.
 const TRIES: u32 = 4;
@@ -73,9 +70,12 @@ pub async fn checked(
         .collect();
     if !found.eq_ignore_ascii_case(&promise.sha256) {
         file.parts.remove().await;
+        let help = match url.starts_with("blob:") {
+            true => "copy or export the folder again",
+            false => "reload the page, or upload the model folder again",
+        };
         return Err(Failure::Other(format!(
-            "{path} is damaged: its SHA-256 is {found}, its manifest promises {}; \
-             reload the page, or upload the model folder again",
+            "{path} is damaged: its SHA-256 is {found}, its manifest promises {}; {help}",
             promise.sha256
         )));
     }
@@ -98,8 +98,12 @@ impl<F: Fn(u64)> Arriving<F> {
             let size = PART.min(total - self.length);
             match self.parts.get(self.length / PART).await {
                 Some(part) if u64::from(part.length()) == size => self.append(&part),
-                _ => return,
+                _ => break,
             }
+        }
+        if self.length == 0 {
+            // Without its beginning nothing of the file is of use, and less so of an older one.
+            self.parts.remove().await;
         }
     }
 

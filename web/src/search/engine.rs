@@ -1,6 +1,6 @@
 //! Ranks, measures and explains galleries by their embeddings.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub struct Engine {
     storage: Option<Storage>,
     known: RefCell<HashMap<u64, Rc<[f32]>>>,
     measured: RefCell<Option<Measured>>,
+    /// How often everything was forgotten.
+    forgotten: Cell<u32>,
 }
 
 /// The labelled pictures that were measured last, and what came of it.
@@ -70,6 +72,7 @@ impl Engine {
             storage,
             known: RefCell::new(known.collect()),
             measured: RefCell::default(),
+            forgotten: Cell::new(0),
         }
     }
 
@@ -103,6 +106,21 @@ impl Engine {
             score: scores[index],
         };
         Ok(order.into_iter().map(hit).collect())
+    }
+
+    /// Forgets all embeddings, those that earlier visits have kept too.
+    pub async fn forget(&self) {
+        self.forgotten.set(self.forgotten.get() + 1);
+        self.known.borrow_mut().clear();
+        self.measured.replace(None);
+        if let Some(storage) = &self.storage {
+            storage.clear_embeddings().await;
+        }
+    }
+
+    /// How often everything was forgotten: a job that began before the last time is not wanted.
+    pub fn times_forgotten(&self) -> u32 {
+        self.forgotten.get()
     }
 
     /// The pictures that have an embedding, and it.
@@ -216,6 +234,7 @@ impl Engine {
             });
         };
         progress(0);
+        let begun = self.forgotten.get();
         let done = RefCell::new(0);
         let fresh = RefCell::new(Vec::new());
         let take = |batch: Vec<(u64, Result<Vec<f32>, String>)>| {
@@ -227,7 +246,9 @@ impl Engine {
                         if kept.contains(&id) {
                             fresh.borrow_mut().push((id, row.clone()));
                         }
-                        self.known.borrow_mut().insert(id, row);
+                        if self.forgotten.get() == begun {
+                            self.known.borrow_mut().insert(id, row);
+                        }
                     }
                     Err(reason) => post(&Reply::Unreadable {
                         picture: id,
@@ -238,7 +259,9 @@ impl Engine {
             progress(*done.borrow());
         };
         let embedded = self.pool.embed(&new, take, &replaced).await;
-        self.keep(&fresh.take()).await;
+        if self.forgotten.get() == begun {
+            self.keep(&fresh.take()).await;
+        }
         embedded.map_err(Stop::Engine)?;
         match replaced() {
             true => Err(Stop::Replaced),

@@ -5,7 +5,6 @@ mod adapter;
 mod classifier;
 mod download;
 mod engine;
-mod fetch;
 mod maps;
 mod memory;
 mod model;
@@ -57,6 +56,7 @@ impl Shared {
             Request::Compare(pair) => spawn_local(self.compare(pair)),
             Request::Map => spawn_local(self.map()),
             Request::Embeddings => self.embeddings(),
+            Request::Forget => spawn_local(self.forget()),
         }
     }
 
@@ -95,7 +95,8 @@ impl Shared {
     /// Answers a job; an error if no further one can be answered.
     async fn answer(&self, engine: &Engine, job: Job) -> Result<(), String> {
         let begin = js_sys::Date::now();
-        let replaced = || self.waiting.borrow().is_some();
+        let begun = engine.times_forgotten();
+        let replaced = || self.waiting.borrow().is_some() || engine.times_forgotten() != begun;
         let (number, job) = (job.id, Rc::new(job));
         let answer = async {
             let hits = engine.run(&job, replaced, post).await?;
@@ -133,6 +134,15 @@ impl Shared {
             None => {
                 self.early.replace(Some(pair));
             }
+        }
+    }
+
+    async fn forget(self: Rc<Self>) {
+        self.waiting.take();
+        self.last.take();
+        let engine = self.engine.borrow().clone();
+        if let Some(engine) = engine {
+            engine.forget().await;
         }
     }
 

@@ -10,21 +10,13 @@ use serde_json::Value;
 
 use super::classifier::Source;
 use super::download::{self, Failure, Promise};
-use super::fetch::{self, resolve};
 use super::memory;
+use crate::fetch::{self, resolve};
+use crate::models::{self, CONFIG, INDEX, MANIFEST, WEIGHTS};
 use crate::protocol::{Choice, ModelCard, ModelEntry};
 
-const INDEX: &str = "models/index.json";
-const WEIGHTS: &str = "model.safetensors";
-const CONFIG: &str = "config.json";
-const MANIFEST: &str = "manifest.json";
 const CLASSIFIER: &str = "classifier.safetensors";
 const IDENTITIES: &str = "identities.json";
-
-#[derive(Deserialize)]
-struct Index {
-    models: Vec<ModelEntry>,
-}
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -50,21 +42,15 @@ pub struct Model {
     pub classifier: Option<Source>,
 }
 
-/// The site's list of models; empty where it has none.
-pub async fn list(base: &str) -> Result<Vec<ModelEntry>, String> {
-    let index: Index = fetch::json(&resolve(base, INDEX)?, INDEX).await?;
-    Ok(index.models)
-}
-
 /// Loads a model. `arrived` hears bytes so far and in all.
 pub async fn load(
     base: &str,
-    models: &Result<Vec<ModelEntry>, String>,
+    list: &Result<Vec<ModelEntry>, String>,
     choice: &Choice,
     arrived: impl Fn(u64, u64),
 ) -> Result<Model, Failure> {
     let other = Failure::Other;
-    let folder = Folder::of(base, models, choice).map_err(other)?;
+    let folder = Folder::of(base, list, choice).map_err(other)?;
     let manifest: Manifest = folder.json(MANIFEST).await.map_err(other)?;
     let config: EncoderConfig = folder.json(CONFIG).await.map_err(other)?;
     if config.version != EncoderConfig::VERSION {
@@ -119,7 +105,7 @@ enum Files {
 impl Folder {
     fn of(
         base: &str,
-        models: &Result<Vec<ModelEntry>, String>,
+        list: &Result<Vec<ModelEntry>, String>,
         choice: &Choice,
     ) -> Result<Self, String> {
         let wanted = match choice {
@@ -133,13 +119,13 @@ impl Folder {
             Choice::Named(name) => Some(name),
         };
         let help = "put one there with `cargo xtask demo`";
-        let models = (models.as_ref())
-            .map_err(|error| format!("this site has no model: {error}; {help}"))?;
+        let list =
+            (list.as_ref()).map_err(|error| format!("this site has no model: {error}; {help}"))?;
         let found = match wanted {
-            Some(name) => models.iter().find(|model| model.name == *name),
-            None => models.first(),
+            Some(name) => list.iter().find(|model| model.name == *name),
+            None => list.first(),
         };
-        let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+        let names: Vec<&str> = list.iter().map(|model| model.name.as_str()).collect();
         let entry = found.ok_or_else(|| match wanted {
             Some(name) if !names.is_empty() => {
                 format!(
@@ -151,7 +137,7 @@ impl Folder {
         })?;
         Ok(Self {
             name: entry.name.clone(),
-            files: Files::Site(resolve(base, &format!("models/{}/", entry.name))?),
+            files: Files::Site(models::folder(base, &entry.name)?),
         })
     }
 

@@ -188,7 +188,9 @@ impl Calls {
     fn answer(&self, reply: Reply, numbers: JsValue) {
         let call = match reply {
             Reply::Loaded(_) => 0,
-            Reply::Embedded { call, .. } | Reply::Features { call, .. } => call,
+            Reply::Embedded { call, .. }
+            | Reply::Features { call, .. }
+            | Reply::Timed { call, .. } => call,
         };
         if let Some(waiting) = self.waiting.borrow_mut().remove(&call) {
             // Who does not wait any more needs no answer.

@@ -5,12 +5,13 @@ use super::engine::Engine;
 use super::model::{self, Model};
 use super::pool::Pool;
 use super::{adapter, memory, post};
+use crate::models;
 use crate::protocol::{Backend, Choice, ModelEntry, Reply, Start, Started};
 
 /// Loads what `start` asks for and starts encoders with it. Where a model is too large for the
 /// device, the site's smallest takes its place.
 pub async fn start(start: &Start) -> Result<(Engine, Started), String> {
-    let models = model::list(&start.base).await;
+    let models = models::list(&start.base).await;
     let (loaded, notice) = load(start, &models).await?;
     let device = Device::choose(start.backend).await;
     let weights = u64::from(loaded.weights.length());
@@ -41,7 +42,6 @@ pub async fn start(start: &Start) -> Result<(Engine, Started), String> {
         notice: notice.or(device.notice),
         memory: pool.memory,
         model: loaded.card,
-        models: models.unwrap_or_default(),
     };
     let digest = started.model.digest.clone();
     let engine = Engine::new(pool, loaded.config.vit, digest, loaded.classifier).await;

@@ -2,5 +2,5 @@
 
 fn main() {
     #[cfg(target_arch = "wasm32")]
-    dcac_encoder::run_cpu(dcac_model::cpu::Kernel::RELAXED);
+    dcac_encoder::run_cpu(dcac_model::cpu::Kernel::relaxed());
 }

@@ -2,14 +2,15 @@
 
 use leptos::prelude::*;
 
+use super::delete::Delete;
 use crate::page::state::{Model, State};
-use crate::protocol::{Choice, ModelCard, ModelEntry};
+use crate::protocol::ModelCard;
 
 /// The model's card.
 #[component]
 pub fn About(state: State) -> impl IntoView {
     let card = move || match state.main.model.get() {
-        Model::Started(started) => Some(table(state, started.model, started.models)),
+        Model::Started(started) => Some(table(started.model)),
         _ => None,
     };
     view! {
@@ -18,11 +19,15 @@ pub fn About(state: State) -> impl IntoView {
                 "A score is the cosine similarity of two embeddings: 1 means alike in all that the model looks at. It measures likeness, which is not proof of identity."
             </p>
             {card}
+            <Delete state />
+            <button class="button" id="open-models" type="button" aria-haspopup="dialog" on:click=move |_| state.models.show()>
+                "Choose or compare models"
+            </button>
         </footer>
     }
 }
 
-fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoView {
+fn table(model: ModelCard) -> impl IntoView {
     let facts = model.facts.into_iter();
     let rows = facts.map(|(what, value)| view! { <div><dt>{what}</dt><dd>{value}</dd></div> });
     let meaning = model.calibration.map(|map| {
@@ -32,24 +37,8 @@ fn table(state: State, model: ModelCard, models: Vec<ModelEntry>) -> impl IntoVi
             </p>
         }
     });
-    let current = model.name;
-    let choice = (models.len() > 1).then(|| {
-        let options = models.into_iter().map(|entry| {
-            let selected = entry.name == current;
-            view! { <option value=entry.name selected=selected>{entry.title}</option> }
-        });
-        view! {
-            <label class="choice">
-                "Model"
-                <select id="model" on:change:target=move |event| state.choose_model(Choice::Named(event.target().value()))>
-                    {options.collect_view()}
-                </select>
-            </label>
-        }
-    });
     view! {
         {meaning}
-        {choice}
         <details>
             <summary>{format!("About the model: {}", model.title)}</summary>
             <dl>{rows.collect_view()}</dl>

@@ -30,9 +30,17 @@ pub fn Banner(state: State) -> impl IntoView {
                 <span class="chip promise" title="Pictures are read, compared and shown by this browser alone">
                     "No picture leaves this device"
                 </span>
-                <span class="chip" id="engine" class:ready=started title="What computes the comparison">
+                <button
+                    class="chip"
+                    id="engine"
+                    type="button"
+                    aria-haspopup="dialog"
+                    class:ready=started
+                    title="What computes the comparison; choose another model"
+                    on:click=move |_| state.models.show()
+                >
                     {engine}
-                </span>
+                </button>
             </div>
             {move || state.main.notice.get().map(|notice| view! { <p class="notice" role="status">{notice}</p> })}
         </header>

@@ -2,10 +2,9 @@
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use web_sys::{DragEvent, FileList};
+use web_sys::{DragEvent, File, FileList};
 
 use super::dropped::Dropped;
-use crate::page::picture::Picture;
 
 /// A region that takes dropped pictures and shows that it does.
 #[component]
@@ -15,7 +14,7 @@ pub fn DropZone(
     /// Name of the region for screen readers.
     label: &'static str,
     /// Takes what was dropped.
-    on_files: Callback<Vec<Picture>>,
+    on_files: Callback<Vec<File>>,
     children: Children,
 ) -> impl IntoView {
     let over = RwSignal::new(false);
@@ -30,8 +29,7 @@ pub fn DropZone(
         if let Some(data) = event.data_transfer() {
             let dropped = Dropped::of(&data);
             spawn_local(async move {
-                let files = dropped.files().await;
-                on_files.run(files.iter().filter_map(Picture::of).collect());
+                on_files.run(dropped.files().await);
             });
         }
     };
@@ -50,10 +48,10 @@ pub fn DropZone(
     }
 }
 
-/// The pictures of a list of files.
-pub fn pictures(files: Option<FileList>) -> Vec<Picture> {
+/// The files of a browser's list.
+pub fn files_of(files: Option<FileList>) -> Vec<File> {
     let files = files
         .iter()
         .flat_map(|files| (0..files.length()).filter_map(|index| files.get(index)));
-    files.filter_map(|file| Picture::of(&file)).collect()
+    files.collect()
 }

@@ -7,7 +7,6 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{HtmlElement, Node};
 
-use super::gallery::shown;
 use crate::page::export::{Answer, Settings, npy, rows_csv, safetensors, save};
 use crate::page::picture::Picture;
 use crate::page::state::State;
@@ -131,7 +130,10 @@ fn answer(state: State) -> Result<Answer, String> {
         .chain(state.also.get_untracked())
         .collect();
     let ranked = hits.len();
-    let hits = untrack(|| shown(state, hits));
+    let shown = untrack(|| state.shown(state.main)).pictures.into_iter();
+    let hits: Vec<_> = shown
+        .filter_map(|(picture, score)| Some((picture, score?)))
+        .collect();
     let model = state.main.started().map(|started| started.model);
     Ok(Answer::new(model.as_ref(), &query, settings, ranked, &hits))
 }

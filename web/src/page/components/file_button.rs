@@ -1,10 +1,9 @@
 //! A button that asks for files.
 
 use leptos::prelude::*;
-use web_sys::HtmlInputElement;
+use web_sys::{File, HtmlInputElement};
 
-use super::drop_zone::pictures;
-use crate::page::picture::Picture;
+use super::drop_zone::files_of;
 
 /// The browser's file picker behind a button of the page's own look.
 #[component]
@@ -18,26 +17,31 @@ pub fn FileButton(
     /// Whether a folder is chosen, with all that is in it.
     #[prop(optional)]
     folder: bool,
+    /// Whether a phone opens its camera.
+    #[prop(optional)]
+    camera: bool,
     /// Takes what was chosen.
-    on_files: Callback<Vec<Picture>>,
+    on_files: Callback<Vec<File>>,
 ) -> impl IntoView {
     let chosen = move |event: leptos::ev::Targeted<leptos::ev::Event, HtmlInputElement>| {
         let input = event.target();
-        on_files.run(pictures(input.files()));
+        on_files.run(files_of(input.files()));
         // The same files can be chosen again.
         input.set_value("");
     };
     view! {
         <input
             class="file"
+            class:camera=camera
             id=id
             type="file"
             multiple=multiple
             prop:webkitdirectory=folder
+            capture=camera.then_some("environment")
             accept="image/jpeg,image/png,image/webp"
             on:change:target=chosen
         />
-        <label class="button" for=id>
+        <label class="button" class:camera=camera for=id>
             {text}
         </label>
     }

@@ -3,18 +3,21 @@
 use dcac_model::retrieval::Metrics;
 use leptos::prelude::*;
 
+use super::beside::First;
 use super::drop_zone::DropZone;
 use super::export::Export;
 use super::file_button::FileButton;
+use super::labels::Labels;
 use super::map::Map;
-use super::tile::{Hit, Tile, Verdict};
+use super::tile::Verdict;
+use super::tiles::Tiles;
 use super::tools::Tools;
 use super::views::{View, Views};
 use crate::page::picture::Picture;
-use crate::page::state::{Phase, Ranking, State};
+use crate::page::state::{Shown, State};
 
 /// How many places the summary looks at.
-const TOP: usize = 10;
+pub(super) const TOP: usize = 10;
 
 /// The gallery in rank order, or as it was chosen.
 #[component]
@@ -23,13 +26,10 @@ pub fn Gallery(
     /// The site's samples, or why there are none.
     shipped: RwSignal<Result<Vec<Picture>, String>>,
 ) -> impl IntoView {
-    let take = Callback::new(move |files| state.add_to_gallery(files));
-    let phase = move || match state.main.phase.get() {
-        Phase::Idle => "idle",
-        Phase::Working(..) => "working",
-        Phase::Done(_) => "done",
-        Phase::Failed(_) => "error",
-    };
+    let take = Callback::new(move |files| state.add_files(files));
+    let shown = Memo::new(move |_| state.shown(state.main));
+    let labels = RwSignal::new(false);
+    let own = move || state.kept.get() && !state.samples.get();
     let has_samples = move || shipped.with(|all| all.as_ref().is_ok_and(|all| !all.is_empty()));
     let back = move |_| {
         if let Ok(pictures) = shipped.get_untracked() {
@@ -46,12 +46,22 @@ pub fn Gallery(
         <DropZone class="card gallery" label="Gallery" on_files=take>
             <div class="heading">
                 <h2>"Gallery"</h2>
-                <p class="muted summary">{move || summary(state)}</p>
+                <p class="muted summary">{move || shown.with(|shown| summary(state, shown))}</p>
                 <div class="actions">
                     <FileButton id="gallery-input" text="Add pictures" multiple=true on_files=take />
                     <FileButton id="folder-input" text="Add a folder" multiple=true folder=true on_files=take />
                     <button
                         class="button"
+                        id="edit-labels"
+                        type="button"
+                        class:hidden=move || state.gallery.with(Vec::is_empty)
+                        on:click=move |_| labels.set(true)
+                    >
+                        "Labels"
+                    </button>
+                    <button
+                        class="button"
+                        id="clear"
                         type="button"
                         class:hidden=move || state.gallery.with(Vec::is_empty)
                         on:click=move |_| state.clear_gallery()
@@ -69,15 +79,19 @@ pub fn Gallery(
                 </div>
             </div>
             {move || introduction(state).map(|text| view! { <p class="intro" id="introduction">{text}</p> })}
+            <p class="muted kept" id="kept" class:hidden=move || !own()>
+                "Kept in this browser until you clear them."
+            </p>
             <div class="taking">
                 <Views view=view />
                 <Export state />
             </div>
             <Tools state />
+            <First state />
             {move || state.main.metrics.get().map(measures)}
-            <ol id="results" data-state=phase class:hidden=on_map>
-                {move || (!on_map()).then(|| pictures_of(state))}
-            </ol>
+            <div class:hidden=on_map>
+                <Tiles state engine=state.main id="results" shown />
+            </div>
             <Show when=on_map>
                 <Map state />
             </Show>
@@ -86,43 +100,8 @@ pub fn Gallery(
             </p>
             {move || missing().map(|reason| view! { <p class="notice">{reason}</p> })}
         </DropZone>
+        <Labels state open=labels />
     }
-}
-
-/// Tiles in the order to show.
-fn pictures_of(state: State) -> AnyView {
-    let Some(hits) = state.main.ranking.get() else {
-        let pictures = state.gallery.get().into_iter();
-        return pictures
-            .map(|picture| view! { <Tile state picture /> })
-            .collect_view()
-            .into_any();
-    };
-    // The ranking changes along with the query, so this is the query it answers.
-    let query = state.query.get_untracked();
-    let calibration = state.main.calibration();
-    let shown = shown(state, hits).into_iter().enumerate();
-    shown
-        .map(|(index, (picture, score))| {
-            let verdict = Verdict::of(query.as_ref(), &picture);
-            let probability = calibration.map(|map| map.probability(score));
-            view! { <Hit state picture place={index + 1} score probability verdict /> }
-        })
-        .collect_view()
-        .into_any()
-}
-
-/// The hits that the visitor wants to see.
-pub fn shown(state: State, mut hits: Ranking) -> Ranking {
-    let camera = |picture: &Picture| picture.label.map(|label| label.camera);
-    let own = state
-        .query
-        .with_untracked(|query| query.as_ref().and_then(camera));
-    let (cutoff, others) = (state.cutoff.get(), state.other_cameras.get());
-    hits.retain(|(picture, score)| {
-        *score >= cutoff && !(others && own.is_some() && camera(picture) == own)
-    });
-    hits
 }
 
 /// What a visitor sees who has not done anything yet.
@@ -160,32 +139,35 @@ fn measures(metrics: Metrics) -> impl IntoView {
     }
 }
 
-fn summary(state: State) -> String {
-    let query = state.query.get();
-    match (state.main.ranking.get(), state.gallery.with(Vec::len)) {
-        (Some(hits), _) => {
-            let (all, hits) = (hits.len(), shown(state, hits));
-            match hits.len() {
-                0 => format!("None of {all} pictures is that alike."),
-                count if count < all => format!(
-                    "{count} of {all} pictures. {}",
-                    grade(query.as_ref(), &hits)
-                ),
-                _ => grade(query.as_ref(), &hits),
-            }
-        }
-        (None, 0) => String::new(),
-        (None, count) if state.samples.get() => {
-            format!("{count} sample pictures. Click anyone to look for them.")
-        }
-        (None, 1) => "1 picture".to_string(),
-        (None, count) => format!("{count} pictures. Click anyone to look for them."),
+fn summary(state: State, shown: &Shown) -> String {
+    if let Some((done, total)) = state.adding.get() {
+        return format!("Adding pictures: {done} of {total}");
     }
+    if !shown.ranked {
+        return match shown.all {
+            0 => String::new(),
+            count if state.samples.get() => {
+                format!("{count} sample pictures. Click anyone to look for them.")
+            }
+            1 => "1 picture".to_string(),
+            count => format!("{count} pictures. Click anyone to look for them."),
+        };
+    }
+    let (count, passed, all) = (shown.count, shown.pictures.len(), shown.all);
+    let which = match (count < passed, passed < all) {
+        _ if passed == 0 => return format!("None of {all} pictures is that alike."),
+        (true, true) => format!("First {count} of {passed} pictures, of {all} in all. "),
+        (true, false) => format!("First {count} of {all} pictures. "),
+        (false, true) => format!("{count} of {all} pictures. "),
+        (false, false) => String::new(),
+    };
+    which + &grade(state.query.get().as_ref(), &shown.pictures)
 }
 
 /// How good an answer is, as far as the names tell.
-fn grade(query: Option<&Picture>, hits: &Ranking) -> String {
-    let right = |(picture, _): &&(Picture, f32)| Verdict::of(query, picture) == Verdict::Right;
+fn grade(query: Option<&Picture>, hits: &[(Picture, Option<f32>)]) -> String {
+    let right =
+        |(picture, _): &&(Picture, Option<f32>)| Verdict::of(query, picture) == Verdict::Right;
     match (
         hits.iter().position(|hit| right(&hit)),
         hits.iter().filter(right).count(),

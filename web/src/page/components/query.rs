@@ -1,17 +1,24 @@
 //! The picture to look for.
 
 use leptos::prelude::*;
+use web_sys::File;
 
 use super::drop_zone::DropZone;
 use super::file_button::FileButton;
 use super::status::Status;
-use crate::page::picture::Picture;
+use super::tile::CropButton;
+use crate::page::photo::{Photo, is_wide};
 use crate::page::state::State;
 
 /// Choice of the query, the button that ranks, and what came of it.
 #[component]
 pub fn Query(state: State) -> impl IntoView {
-    let take = Callback::new(move |files: Vec<Picture>| state.set_query(files));
+    let take = Callback::new(move |files| state.look_for_files(files));
+    let open = Callback::new(move |files: Vec<File>| {
+        if let Some(photo) = files.first().and_then(Photo::of) {
+            state.photo.set(Some(photo));
+        }
+    });
     let also = move || {
         let pictures = state.also.get().into_iter();
         let tiles = pictures.map(|picture| {
@@ -28,14 +35,25 @@ pub fn Query(state: State) -> impl IntoView {
     };
     let picture = move || {
         state.query.get().map(|picture| {
-            let about = picture.label.map(|label| {
-                view! { <p class="muted">{format!("ID {} · camera {}", label.identity, label.camera)}</p> }
-            });
+            let about = picture
+                .label
+                .map(|_| view! { <p class="muted">{picture.caption()}</p> });
+            let wide = RwSignal::new(false);
+            let photo = picture.clone();
+            let crop = move || {
+                let photo = photo.clone();
+                wide.get().then(|| view! { <CropButton state photo /> })
+            };
             view! {
-                <img src=picture.url.to_string() alt=format!("Query: {}", picture.name) />
+                <img
+                    src=picture.url.to_string()
+                    alt=format!("Query: {}", picture.name)
+                    on:load:target=move |event| wide.set(is_wide(&event.target()))
+                />
                 <div class="about-query">
                     <p class="name">{picture.name.to_string()}</p>
                     {about}
+                    {crop}
                 </div>
             }
             .into_any()
@@ -61,10 +79,13 @@ pub fn Query(state: State) -> impl IntoView {
             </div>
             <div class="actions">
                 <FileButton id="query-input" text="Choose a picture" multiple=true on_files=take />
+                <FileButton id="photo-input" text="Crop a photo" multiple=false on_files=open />
+                <FileButton id="camera-input" text="Take a photo" multiple=false camera=true on_files=open />
                 <button
                     class="button primary"
                     id="run"
                     type="button"
+                    prop:disabled=move || state.adding.get().is_some()
                     on:click=move |_| state.rank()
                 >
                     "Rank the gallery"

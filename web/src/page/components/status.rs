@@ -2,22 +2,24 @@
 
 use leptos::prelude::*;
 
-use crate::page::state::{Model, Phase, State};
+use crate::page::state::{Engine, Model, Phase, State};
+
+/// Files that are named at most: all of a large folder may be broken.
+const LINES: usize = 100;
 
 /// The page's voice.
 #[component]
 pub fn Status(state: State) -> impl IntoView {
-    let text = move || describe(&state.main.model.get(), &state.main.phase.get(), state);
-    let share = move || share(&state.main.model.get(), &state.main.phase.get());
-    let error = move || match (state.main.phase.get(), state.main.model.get()) {
-        (Phase::Failed(reason), _) | (_, Model::Failed(reason)) => Some(reason),
-        _ => None,
-    };
+    let text = move || describe(state.main);
+    let share = move || share(state.main);
+    let error = move || error(state.main);
     let problems = move || {
-        let lines = state.problems.get().into_iter();
-        lines
-            .map(|(name, reason)| view! { <li><b>{name}</b>": " {reason}</li> })
-            .collect_view()
+        let all = state.problems.get();
+        let more = all.len().saturating_sub(LINES);
+        let lines = all.into_iter().take(LINES);
+        let lines = lines.map(|(name, reason)| view! { <li><b>{name}</b>": " {reason}</li> });
+        let more = (more > 0).then(|| view! { <li>{format!("and {more} more files")}</li> });
+        (lines.collect_view(), more)
     };
     let silent = move || error().is_none() && state.problems.with(Vec::is_empty);
     view! {
@@ -33,14 +35,13 @@ pub fn Status(state: State) -> impl IntoView {
     }
 }
 
-fn describe(model: &Model, phase: &Phase, state: State) -> String {
-    match (phase, model) {
+/// What an engine is doing, in words.
+pub fn describe(engine: Engine) -> String {
+    match (&engine.phase.get(), &engine.model.get()) {
         (Phase::Failed(_), _) => "Not ranked".to_string(),
         (Phase::Done(seconds), _) => {
-            let count = state
-                .main
-                .ranking
-                .with(|hits| hits.as_ref().map_or(0, Vec::len));
+            let hits = engine.ranking;
+            let count = hits.with(|hits| hits.as_ref().map_or(0, Vec::len));
             format!("{count} pictures ranked in {seconds:.1} s")
         }
         (_, Model::Failed(_)) => "No model".to_string(),
@@ -57,10 +58,18 @@ fn describe(model: &Model, phase: &Phase, state: State) -> String {
 }
 
 /// Share of what is going on that is done, 0 to 1.
-fn share(model: &Model, phase: &Phase) -> Option<f64> {
-    match (model, phase) {
-        (Model::Loading(bytes, total), _) => Some(*bytes as f64 / (*total).max(1) as f64),
-        (_, Phase::Working(done, total)) => Some(*done as f64 / (*total).max(1) as f64),
+pub fn share(engine: Engine) -> Option<f64> {
+    match (engine.model.get(), engine.phase.get()) {
+        (Model::Loading(bytes, total), _) => Some(bytes as f64 / total.max(1) as f64),
+        (_, Phase::Working(done, total)) => Some(done as f64 / total.max(1) as f64),
+        _ => None,
+    }
+}
+
+/// Why it has no answer.
+pub fn error(engine: Engine) -> Option<String> {
+    match (engine.phase.get(), engine.model.get()) {
+        (Phase::Failed(reason), _) | (_, Model::Failed(reason)) => Some(reason),
         _ => None,
     }
 }

@@ -2,16 +2,25 @@
 
 use leptos::prelude::*;
 
+use crate::page::picture::Picture;
 use crate::page::state::State;
 
-/// Cut-off, camera filter and re-ranking; only once there is an answer.
+/// How many hits can be shown.
+const TOPS: [usize; 4] = [10, 20, 50, 100];
+
+/// Number of hits, cut-off, camera filter and re-ranking; only once there is an answer.
 #[component]
 pub fn Tools(state: State) -> impl IntoView {
     let ranked = move || state.main.ranking.with(Option::is_some);
     let knows_camera = move || {
         state
             .query
-            .with(|query| query.as_ref().is_some_and(|q| q.label.is_some()))
+            .with(|query| query.as_ref().and_then(Picture::camera).is_some())
+    };
+    let top = move |count: Option<usize>| {
+        let text = count.map_or("all".to_string(), |count| count.to_string());
+        let selected = move || state.top.get() == count;
+        view! { <option value=text.clone() prop:selected=selected>{text.clone()}</option> }
     };
     let meaning = move || {
         let cutoff = state.cutoff.get();
@@ -25,6 +34,16 @@ pub fn Tools(state: State) -> impl IntoView {
     };
     view! {
         <div class="tools" class:hidden=move || !ranked()>
+            <label class="tool">
+                "Show"
+                <select
+                    id="top"
+                    on:change:target=move |event| state.top.set(event.target().value().parse().ok())
+                >
+                    {TOPS.into_iter().map(|count| top(Some(count))).collect_view()}
+                    {top(None)}
+                </select>
+            </label>
             <label class="tool">
                 "Least score"
                 <input

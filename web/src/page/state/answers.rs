@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use leptos::prelude::*;
 
 use super::{Engine, Layout, Model, Phase, Picture, State, Why};
-use crate::protocol::{Choice, Job, Pair, Reply, Request};
+use crate::protocol::{Choice, Item, Job, Pair, Reply, Request};
 use dcac_encoder::worker::Event;
 
 impl State {
@@ -23,23 +23,31 @@ impl State {
 
     /// Uses another model, and answers again.
     pub fn choose_model(self, choice: Choice) {
+        self.models.problem.set(None);
+        if self.runs(self.beside, &choice) {
+            // A model is not compared with itself.
+            self.beside.stop();
+        }
         self.main.choose(choice);
         self.changed();
         self.start();
+        self.write_address();
         self.rank_again();
     }
 
     /// Has a second model answer beside the first.
     pub fn compare_with(self, choice: Choice) {
+        self.beside.stop();
         self.beside.choose(choice);
-        self.beside.changed();
         self.start_engine(self.beside);
+        self.write_address();
         self.rank_again();
     }
 
     /// Ends the second model.
     pub fn compare_no_more(self) {
         self.beside.stop();
+        self.write_address();
     }
 
     /// Ranks if there is something to rank.
@@ -61,12 +69,16 @@ impl State {
         if gallery.iter().all(|picture| self.is_query(picture)) {
             return self.main.refuse("Add pictures to the gallery first.");
         }
-        self.problems.set(Vec::new());
+        let item_of_query = |picture: &Picture| Item {
+            // Others are not there at the next visit.
+            kept: gallery.contains(picture),
+            ..picture.item()
+        };
         let job = Job {
             id: 0,
             queries: std::iter::once(&query)
                 .chain(&*self.also.read_untracked())
-                .map(Picture::item)
+                .map(item_of_query)
                 .collect(),
             gallery: gallery.iter().map(Picture::item).collect(),
             rerank: self.rerank.get_untracked(),
@@ -107,15 +119,10 @@ impl State {
     fn receive(self, engine: Engine, reply: Reply, numbers: wasm_bindgen::JsValue) {
         match reply {
             Reply::Loading { bytes, total } => engine.model.set(Model::Loading(bytes, total)),
-            Reply::Started(started) => {
-                if started.notice.is_some() {
-                    engine.notice.set(started.notice.clone());
-                }
-                engine.model.set(Model::Started(started));
-            }
-            Reply::StartFailed { reason } => engine.failed(reason),
+            Reply::Started(started) => engine.has_started(started),
+            Reply::StartFailed { reason } => self.not_started(engine, reason),
             Reply::Progress { job, done, total } if engine.waits_for(job) => {
-                engine.phase.set(Phase::Working(done, total));
+                engine.progressed(done, total);
             }
             Reply::Unreadable { picture, reason } => self.unreadable(picture, reason),
             Reply::Ranked { job, hits, seconds } if engine.waits_for(job) => {
@@ -175,16 +182,32 @@ impl State {
         let Some(picture) = found else {
             return;
         };
-        let name = picture.name.to_string();
-        self.problems.update(|all| all.push((name, reason)));
+        let problem = (picture.name.to_string(), reason);
+        if !self.problems.read_untracked().contains(&problem) {
+            self.problems.update(|all| all.push(problem));
+        }
         self.gallery.update(|all| all.retain(|p| p.id != id));
         self.also.update(|all| all.retain(|p| p.id != id));
-        self.forget(&[picture]);
+        self.release_unless_shown(&picture);
+        self.forget_unreadable(id);
+    }
+
+    /// A model cannot be used: the one before goes on, where there was one.
+    fn not_started(self, engine: Engine, reason: String) {
+        if !engine.take_back() {
+            return engine.failed(reason);
+        }
+        let notice = format!("{reason}. The model before stays in use.");
+        self.models.problem.set(Some(notice.clone()));
+        engine.notice.set(Some(notice));
+        self.start_engine(engine);
+        self.write_address();
     }
 
     fn broken(self, engine: Engine, reason: &str) {
         if !engine.leave_gpu() {
-            return engine.failed(format!("the engine stopped: {reason}; reload the page"));
+            let reason = format!("the engine stopped: {reason}; reload the page");
+            return self.not_started(engine, reason);
         }
         leptos::logging::warn!("{reason}");
         let notice = "WebGPU did not work here, so the CPU computes instead.";

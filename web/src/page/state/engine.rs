@@ -66,6 +66,8 @@ pub struct Engine {
     pub map: RwSignal<Option<Layout>>,
     /// Something to know about it.
     pub notice: RwSignal<Option<String>>,
+    /// How many pictures the last job with new ones embedded, and in how many seconds.
+    pub pace: RwSignal<Option<(usize, f64)>>,
     state: StoredValue<Inside, LocalStorage>,
 }
 
@@ -73,11 +75,15 @@ pub struct Engine {
 struct Inside {
     base: String,
     choice: Choice,
+    /// The last choice that could be used.
+    worked: Option<Choice>,
     backend: Backend,
     link: Option<Link>,
     /// The last job, until it is answered.
     job: Option<Job>,
     jobs: u32,
+    /// When its pictures began to be embedded, in milliseconds.
+    begun: f64,
     /// Who waits for the gallery's embeddings.
     embeddings: Option<oneshot::Sender<Embeddings>>,
 }
@@ -92,13 +98,16 @@ impl Engine {
             metrics: RwSignal::new(None),
             map: RwSignal::new(None),
             notice: RwSignal::new(None),
+            pace: RwSignal::new(None),
             state: StoredValue::new_local(Inside {
                 base: base.to_string(),
                 choice,
+                worked: None,
                 backend,
                 link: None,
                 job: None,
                 jobs: 0,
+                begun: 0.0,
                 embeddings: None,
             }),
         }
@@ -107,6 +116,17 @@ impl Engine {
     /// Whether it has a model, or will.
     pub fn is_on(self) -> bool {
         self.model.with(|model| *model != Model::Off)
+    }
+
+    /// What its model is called, as soon as that is known.
+    pub fn title(self) -> String {
+        match self.started() {
+            Some(started) => started.model.title,
+            None => match self.choice() {
+                Choice::Named(name) | Choice::Local(name, _) => name,
+                Choice::First => "The first model".to_string(),
+            },
+        }
     }
 
     /// What its model is, once that is there.
@@ -143,15 +163,48 @@ impl Engine {
         }
     }
 
+    /// The model that was asked for.
+    pub fn choice(self) -> Choice {
+        self.state.with_value(|inside| inside.choice.clone())
+    }
+
     /// Uses another model from the next start on.
     pub(super) fn choose(self, choice: Choice) {
+        self.notice.set(None);
+        self.pace.set(None);
         self.state.update_value(|inside| inside.choice = choice);
+    }
+
+    /// Its model is there.
+    pub(super) fn has_started(self, started: Started) {
+        self.state
+            .update_value(|inside| inside.worked = Some(inside.choice.clone()));
+        if started.notice.is_some() {
+            self.notice.set(started.notice.clone());
+        }
+        self.model.set(Model::Started(started));
+    }
+
+    /// Chooses the model before the one that cannot be used; false where there was none.
+    pub(super) fn take_back(self) -> bool {
+        let back = self.state.try_update_value(|inside| {
+            let before = inside
+                .worked
+                .take()
+                .filter(|before| *before != inside.choice)?;
+            inside.choice = before;
+            Some(())
+        });
+        back.flatten().is_some()
     }
 
     /// Ends its worker.
     pub(super) fn stop(self) {
         self.changed();
-        self.state.update_value(|inside| inside.link = None);
+        self.state.update_value(|inside| {
+            inside.link = None;
+            inside.worked = None;
+        });
         self.model.set(Model::Off);
     }
 
@@ -174,6 +227,20 @@ impl Engine {
             }
             inside.job = Some(job);
         });
+    }
+
+    /// So many of so many new pictures are embedded.
+    pub(super) fn progressed(self, done: usize, total: usize) {
+        let now = js_sys::Date::now();
+        self.state.update_value(|inside| match done {
+            0 => inside.begun = now,
+            _ if done == total => {
+                let seconds = (now - inside.begun) / 1000.0;
+                self.pace.set(Some((total, seconds)));
+            }
+            _ => {}
+        });
+        self.phase.set(Phase::Working(done, total));
     }
 
     /// Sends any other request.

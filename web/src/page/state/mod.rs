@@ -1,14 +1,22 @@
 //! What the page knows, and everything that can happen to it.
 
+mod adding;
 mod answers;
 mod engine;
 mod keeping;
+mod labels;
+mod local;
+mod models;
 mod pictures;
+mod shown;
 
 use leptos::prelude::*;
 
 pub use engine::{Engine, Layout, Model, Phase, Ranking};
+pub use models::{Kept, Models};
+pub use shown::Shown;
 
+use super::photo::Photo;
 use super::picture::Picture;
 use crate::protocol::{Backend, Choice, Parts};
 
@@ -38,6 +46,8 @@ pub struct State {
     pub main: Engine,
     /// A second model beside it, when one was asked for.
     pub beside: Engine,
+    /// What there is to choose from.
+    pub models: Models,
     /// The hit that the visitor wants to understand.
     pub why: RwSignal<Option<Why>>,
     /// Whether neighbours that pictures share count too.
@@ -52,6 +62,14 @@ pub struct State {
     pub problems: RwSignal<Vec<(String, String)>>,
     /// Whether the visitor's pictures are kept for the next visit, as far as was found out.
     pub kept: RwSignal<bool>,
+    /// So many of so many files are added, while that takes time.
+    pub adding: RwSignal<Option<(usize, usize)>>,
+    /// The photo that persons are being cut out of.
+    pub photo: RwSignal<Option<Photo>>,
+    /// How often labels were edited.
+    pub relabelled: RwSignal<u32>,
+    /// How often the gallery was emptied: what was begun before is about one that is gone.
+    visit: StoredValue<u32>,
 }
 
 impl State {
@@ -64,6 +82,7 @@ impl State {
             also: RwSignal::new(Vec::new()),
             main: Engine::new(base, model, backend),
             beside: Engine::new(base, Choice::First, backend),
+            models: Models::new(base),
             why: RwSignal::new(None),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
@@ -71,6 +90,10 @@ impl State {
             top: RwSignal::new(None),
             problems: RwSignal::new(Vec::new()),
             kept: RwSignal::new(false),
+            adding: RwSignal::new(None),
+            photo: RwSignal::new(None),
+            relabelled: RwSignal::new(0),
+            visit: StoredValue::new(0),
         }
     }
 }

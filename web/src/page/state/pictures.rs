@@ -1,7 +1,5 @@
 //! The gallery and the query: what can happen to them.
 
-use std::collections::HashSet;
-
 use leptos::prelude::*;
 
 use super::{Picture, State};
@@ -31,35 +29,51 @@ impl State {
         }
     }
 
-    /// Adds pictures of the visitor; the first ones take the samples' place.
-    pub fn add_to_gallery(self, pictures: Vec<Picture>) {
-        if pictures.is_empty() {
-            return;
-        }
+    /// Adds a picture of the visitor; the first one takes the samples' place.
+    pub fn add_to_gallery(self, picture: Picture) {
         if self.samples.get_untracked() {
-            self.clear_gallery();
+            self.clear_samples();
         }
-        self.changed();
-        let known: HashSet<_> = (self.gallery.read_untracked().iter())
-            .filter_map(Picture::stamp)
-            .collect();
-        let (again, new): (Vec<_>, Vec<_>) = (pictures.into_iter())
-            .partition(|picture| picture.stamp().is_some_and(|stamp| known.contains(&stamp)));
-        again.iter().for_each(Picture::release);
-        self.keep(&new);
-        self.gallery.update(|gallery| gallery.extend(new));
+        self.add_to_gallery_unkept(vec![picture.clone()]);
+        self.keep(&[picture]);
+    }
+
+    /// Adds pictures that are kept later.
+    pub(super) fn add_to_gallery_unkept(self, pictures: Vec<Picture>) {
+        if !pictures.is_empty() {
+            self.changed();
+            self.gallery.update(|gallery| gallery.extend(pictures));
+        }
+    }
+
+    /// Takes the samples away.
+    pub(super) fn clear_samples(self) {
+        let problems = self.problems.get_untracked();
+        self.clear_gallery();
+        self.problems.set(problems);
     }
 
     /// Empties the gallery.
     pub fn clear_gallery(self) {
+        self.visit.update_value(|visit| *visit += 1);
+        self.adding.set(None);
         self.changed();
         self.samples.set(false);
+        self.kept.set(false);
         self.problems.set(Vec::new());
-        let gone = std::mem::take(&mut *self.gallery.write());
+        let mut gone = std::mem::take(&mut *self.gallery.write());
         self.forget(&gone);
-        for picture in gone.iter().filter(|picture| !self.is_query(picture)) {
-            picture.release();
-        }
+        gone.retain(|picture| !self.is_query(picture));
+        self.release(gone);
+    }
+
+    /// Looks for nobody any more.
+    pub(super) fn clear_query(self) {
+        self.changed();
+        let mut gone = std::mem::take(&mut *self.also.write());
+        gone.extend(self.query.write().take());
+        gone.iter()
+            .for_each(|picture| self.release_unless_shown(picture));
     }
 
     /// Whether a picture is looked for.
@@ -107,7 +121,7 @@ impl State {
         }
     }
 
-    fn release_unless_shown(self, picture: &Picture) {
+    pub(super) fn release_unless_shown(self, picture: &Picture) {
         let shown = self.gallery.with_untracked(|all| all.contains(picture));
         if !shown && !self.is_query(picture) {
             picture.release();
