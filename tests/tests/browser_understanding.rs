@@ -234,10 +234,9 @@ async fn the_map_keeps_neighbours_as_the_library_does() -> Result<()> {
 /// Name and place on the screen of the picture that is pointed at.
 async fn tip(driver: &WebDriver) -> Result<(String, [f64; 2])> {
     // It comes with the next frame.
-    let script = "const tip = await new Promise(found => {
-            requestAnimationFrame(() => requestAnimationFrame(() =>
-                found(document.querySelector('#map .tip'))));
-        });
+    let script = "for (let frame = 0; frame < 3; frame++)
+            await new Promise(next => requestAnimationFrame(next));
+        const tip = document.querySelector('#map .tip');
         return tip && [tip.dataset.name, [Number(tip.dataset.x), Number(tip.dataset.y)]]";
     let script = format!("return (async () => {{ {script} }})()");
     let found: Option<(String, [f64; 2])> = ask(driver, &script).await?;
@@ -302,27 +301,40 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
         names.dedup();
         ensure!(names.len() == gallery.len(), "{} of {}", names.len(), gallery.len());
 
-        // Keys and the mouse move what is seen.
-        let (_, at) = tip(&driver).await?;
-        page.wait_for(&key("+")).await?;
-        let (name, near) = tip(&driver).await?;
-        ensure!((near[0] - at[0]).hypot(near[1] - at[1]) < 1.0 || near != at, "lost");
-        page.wait_for(&key("ArrowRight")).await?;
-        let drag = "const canvas = document.querySelector('#map canvas');
-            const send = (kind, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
-                pointerId: 7, clientX: canvas.getBoundingClientRect().x + x,
-                clientY: canvas.getBoundingClientRect().y + y, bubbles: true }));
-            send('pointerdown', 300, 200); send('pointermove', 320, 210);
-            send('pointermove', 340, 230); send('pointerup', 340, 230);
-            send('pointerleave', 340, 230); return true";
-        let (_, from) = tip(&driver).await?;
-        page.wait_for(drag).await?;
+        // Keys and the mouse move what is seen. Towards the middle nothing gets out of view.
+        for _ in 0..3 {
+            page.wait_for(&key("+")).await?;
+        }
+        let (name, at) = tip(&driver).await?;
+        let size = "const area = document.querySelector('#map canvas').getBoundingClientRect();
+            return [area.width, area.height]";
+        let size: [f64; 2] = ask(&driver, size).await?;
+        let inwards = [0, 1].map(|axis| (size[axis] / 2.0 - at[axis]).signum());
+        let arrow = match inwards[0] > 0.0 {
+            true => "ArrowLeft",
+            false => "ArrowRight",
+        };
+        page.wait_for(&key(arrow)).await?;
+        let (same, from) = tip(&driver).await?;
+        ensure!(same == name, "{same} in place of {name}");
+        let moved = from[0] - at[0] - 60.0 * inwards[0];
+        ensure!(moved.abs() < 1.0, "{arrow}: from {at:?} to {from:?}");
+        let [x, y] = [40.0 * inwards[0], 30.0 * inwards[1]];
+        let drag = format!(
+            "const canvas = document.querySelector('#map canvas');
+            const area = canvas.getBoundingClientRect();
+            const send = (kind, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {{
+                pointerId: 7, clientX: area.x + 300 + x, clientY: area.y + 200 + y, bubbles: true }}));
+            send('pointerdown', 0, 0); send('pointermove', {x} / 2, {y} / 2);
+            send('pointermove', {x}, {y}); send('pointerup', {x}, {y});
+            send('pointerleave', {x}, {y}); return true"
+        );
+        page.wait_for(&drag).await?;
         let (same, to) = tip(&driver).await?;
         ensure!(same == name, "{same} in place of {name}");
-        let moved = [to[0] - from[0], to[1] - from[1]];
         ensure!(
-            (moved[0] - 40.0).abs() < 1.0 && (moved[1] - 30.0).abs() < 1.0,
-            "moved by {moved:?}"
+            (to[0] - from[0] - x).abs() < 1.0 && (to[1] - from[1] - y).abs() < 1.0,
+            "dragged by {x}, {y}: from {from:?} to {to:?}"
         );
         let wheel = |by: i32| {
             format!(
@@ -332,7 +344,7 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
         };
         let near = "return document.querySelector('#map canvas').classList.contains('near')";
         page.wait_for(&format!("{near} === true")).await?;
-        for _ in 0..4 {
+        for _ in 0..6 {
             page.wait_for(&wheel(400)).await?;
         }
         page.wait_for(&format!("{near} === false")).await?;
@@ -341,9 +353,9 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
         let (name, _) = tip(&driver).await?;
         page.wait_for(&key("Enter")).await?;
         page.wait_for(&looked_for(&name)).await?;
-        driver
-            .screenshot(&paths::target().join("screenshots/map.png"))
-            .await?;
+        let folder = paths::target().join("screenshots");
+        fs::create_dir_all(&folder)?;
+        driver.screenshot(&folder.join("map.png")).await?;
 
         // So does a click; the walk tells where another picture is.
         page.wait_for(&key("p")).await?;
@@ -353,7 +365,7 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
             "const canvas = document.querySelector('#map canvas');
             const area = canvas.getBoundingClientRect();
             const at = {{ pointerId: 7, clientX: area.x + {x}, clientY: area.y + {y}, bubbles: true }};
-            for (const kind of ['pointermove', 'pointerdown', 'pointerup'])
+            for (const kind of ['pointermove', 'pointerdown', 'pointerup', 'pointerleave'])
                 canvas.dispatchEvent(new PointerEvent(kind, at));
             return true"
         );

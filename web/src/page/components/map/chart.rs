@@ -1,5 +1,7 @@
 //! The map as it is now: what it shows, and what the visitor does to it.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
@@ -16,6 +18,9 @@ use crate::page::picture::Picture;
 
 /// Share of the rest of its way that a picture goes from one frame to the next.
 const SHARE: f64 = 0.2;
+
+/// Milliseconds beyond which a frame is slow.
+const SLOW: f64 = 8.0;
 
 /// A picture that is pointed at, and where it is on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,17 +98,6 @@ impl Chart {
         Some(changed)
     }
 
-    /// Shows another scene, gradually unless `at_once`.
-    pub fn show(self, scene: impl FnOnce(&Scene) -> Scene, at_once: bool) {
-        self.change(|inside| {
-            inside.scene = scene(&inside.scene);
-            inside.camera.extent = inside.scene.extent();
-            if at_once {
-                inside.scene.move_on(1.0);
-            }
-        });
-    }
-
     /// Draws soon.
     pub fn redraw(self) {
         let due = self
@@ -118,6 +112,7 @@ impl Chart {
         let Some(canvas) = self.canvas.try_get_untracked().flatten() else {
             return;
         };
+        let begin = js_sys::Date::now();
         let drawn = self.inside.try_update_value(|inside| {
             inside.scheduled = false;
             let moved = inside.scene.move_on(SHARE);
@@ -141,8 +136,17 @@ impl Chart {
                 self.change(|inside| inside.thumbnails.finish(id, copy));
             });
         }
-        if moved {
-            self.redraw();
+        // A slow machine draws fewer frames, so that it has time for everything else.
+        let took = js_sys::Date::now() - begin;
+        match moved {
+            true if took > SLOW => {
+                set_timeout(
+                    move || self.redraw(),
+                    Duration::from_millis(took as u64 * 2),
+                );
+            }
+            true => self.redraw(),
+            false => {}
         }
     }
 }

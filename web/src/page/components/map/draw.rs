@@ -17,6 +17,9 @@ const HEIGHT: std::ops::RangeInclusive<f64> = 30.0..=150.0;
 /// Thumbnails that are drawn at most.
 const MOST: usize = 400;
 
+/// Dots that are set off from each other at most: it takes as long as all the rest.
+const OUTLINED: usize = 1000;
+
 /// What a drawing is made of.
 pub struct Drawing<'a> {
     /// Where to.
@@ -82,6 +85,7 @@ impl Drawing<'_> {
     /// Dots of the same ink in one go.
     fn dots(&self, dots: &[&Dot]) -> Result<(), JsValue> {
         let (context, radius) = (self.context, self.radius());
+        let outlined = dots.len() <= OUTLINED;
         context.set_stroke_style_str(&self.theme.card);
         context.set_line_width(1.0);
         for same in dots.chunk_by(|a, b| a.ink == b.ink) {
@@ -94,7 +98,9 @@ impl Drawing<'_> {
             }
             context.fill();
             context.set_global_alpha(1.0);
-            context.stroke();
+            if outlined {
+                context.stroke();
+            }
         }
         Ok(())
     }

@@ -37,7 +37,15 @@ pub fn Map(state: State) -> impl IntoView {
             state.main.ask(&Request::Map);
         }
     });
-    Effect::new(move || show(state, chart));
+    let laid_out = Memo::new(move |_| state.main.map.with(Option::is_some));
+    Effect::new(move || {
+        if laid_out.get() {
+            tell(state, chart);
+        } else {
+            chart.change(|inside| inside.scene = Scene::default());
+        }
+    });
+    Effect::new(move || follow(state, chart));
     Effect::new(move |_: Option<Option<Watcher>>| Watcher::new(&canvas.get()?, chart));
     let layout = move || {
         state.main.map.with(|map| match map {
@@ -139,30 +147,42 @@ pub fn Map(state: State) -> impl IntoView {
     }
 }
 
-/// Brings the map up to date with the answer.
-fn show(state: State, chart: Chart) {
-    let still = prefers("(prefers-reduced-motion: reduce)");
-    let (layout, ranking) = (state.main.map.get(), state.main.ranking.get());
+/// Says of every picture on the map what the answer says of it.
+fn tell(state: State, chart: Chart) {
+    let (ranking, gallery) = (state.main.ranking.get(), state.gallery.get());
     let (query, also) = (state.query.get(), state.also.get());
-    let gallery = state.gallery.get();
-    let Some(layout) = layout else {
-        return chart.show(|_| Scene::default(), still);
+    let Some(layout) = state.main.map.get_untracked() else {
+        return;
     };
-    let scene = |before: &Scene| {
+    chart.change(|inside| {
+        inside.scene = Scene::new(
+            &layout,
+            &gallery,
+            ranking.as_ref(),
+            query.as_ref(),
+            &also,
+            &inside.scene,
+        );
+        inside.camera.extent = inside.scene.extent();
+    });
+}
+
+/// Moves the pictures to where the last layout has them.
+fn follow(state: State, chart: Chart) {
+    let still = prefers("(prefers-reduced-motion: reduce)");
+    state.main.map.with(|layout| {
         // Pictures that move on their own are for those who bear it.
-        match still && !layout.done && !before.dots.is_empty() {
-            true => before.clone(),
-            false => Scene::new(
-                &layout,
-                &gallery,
-                ranking.as_ref(),
-                query.as_ref(),
-                &also,
-                before,
-            ),
-        }
-    };
-    chart.show(scene, still);
+        let Some(layout) = layout.as_ref().filter(|layout| layout.done || !still) else {
+            return;
+        };
+        chart.change(|inside| {
+            inside.scene.aim(layout);
+            inside.camera.extent = inside.scene.extent();
+            if still {
+                inside.scene.move_on(1.0);
+            }
+        });
+    });
 }
 
 fn count(state: State) -> usize {

@@ -158,6 +158,17 @@ impl Scene {
         Self { dots }
     }
 
+    /// Gives the pictures new places, which they move to.
+    pub fn aim(&mut self, layout: &Layout) {
+        let ids = layout.points.iter().map(|(id, _)| *id);
+        let targets: HashMap<u64, [f64; 2]> = ids.zip(centred(&layout.points)).collect();
+        for dot in &mut self.dots {
+            if let Some(target) = targets.get(&dot.picture.id) {
+                dot.target = *target;
+            }
+        }
+    }
+
     /// Half the width and height of all.
     pub fn extent(&self) -> [f64; 2] {
         [0, 1].map(|axis| {
