@@ -42,10 +42,13 @@ trait Encoder: 'static {
     async fn features(&self, pixels: Vec<f32>) -> Result<(Vec<f32>, Vec<f32>), String>;
 }
 
+/// A loaded encoder and what it takes; several requests may use it in turn.
+type Ready<E> = Rc<(E, Preprocess)>;
+
 /// Serves requests with what `load` makes of a description and weights.
 fn serve<E: Encoder>(load: impl AsyncFn(&EncoderConfig, Vec<u8>) -> Result<E, String> + 'static) {
     let load = Rc::new(load);
-    let ready: Rc<RefCell<Option<Rc<(E, Preprocess)>>>> = Rc::default();
+    let ready: Rc<RefCell<Option<Ready<E>>>> = Rc::default();
     worker::listen(move |request, buffer: JsValue| match request {
         Request::Load(config) => {
             let (load, ready) = (load.clone(), ready.clone());

@@ -20,6 +20,9 @@ use crate::storage::Storage;
 /// Milliseconds of work after which newer messages are let in.
 const BREATH: f64 = 50.0;
 
+/// L2-normalised, shared by whoever uses it.
+type Embedding = Rc<[f32]>;
+
 /// A model at work, and the embeddings that it computed so far.
 pub struct Engine {
     pool: Pool,
@@ -28,7 +31,7 @@ pub struct Engine {
     digest: String,
     classifier: Option<Source>,
     storage: Option<Storage>,
-    known: RefCell<HashMap<u64, Rc<[f32]>>>,
+    known: RefCell<HashMap<u64, Embedding>>,
     measured: RefCell<Option<Measured>>,
     /// How often everything was forgotten.
     forgotten: Cell<u32>,
@@ -124,7 +127,7 @@ impl Engine {
     }
 
     /// The pictures that have an embedding, and it.
-    pub fn rows<'a>(&self, items: impl Iterator<Item = &'a Item>) -> (Vec<u64>, Vec<Rc<[f32]>>) {
+    pub fn rows<'a>(&self, items: impl Iterator<Item = &'a Item>) -> (Vec<u64>, Vec<Embedding>) {
         let known = self.known.borrow();
         items
             .filter_map(|item| Some((item.id, known.get(&item.id)?.clone())))
@@ -183,7 +186,7 @@ impl Engine {
     }
 
     /// The labelled pictures of a job's gallery and their embeddings.
-    fn labelled(&self, job: &Job) -> (Vec<(u64, Label)>, Vec<Rc<[f32]>>) {
+    fn labelled(&self, job: &Job) -> (Vec<(u64, Label)>, Vec<Embedding>) {
         let known = self.known.borrow();
         let labelled = |item: &Item| Some(((item.id, item.label?), known.get(&item.id)?.clone()));
         job.gallery.iter().filter_map(labelled).unzip()
@@ -242,7 +245,7 @@ impl Engine {
             for (id, embedding) in batch {
                 match embedding {
                     Ok(row) => {
-                        let row: Rc<[f32]> = row.into();
+                        let row: Embedding = row.into();
                         if kept.contains(&id) {
                             fresh.borrow_mut().push((id, row.clone()));
                         }
@@ -270,7 +273,7 @@ impl Engine {
     }
 
     /// Keeps embeddings for the next visit.
-    async fn keep(&self, fresh: &[(u64, Rc<[f32]>)]) {
+    async fn keep(&self, fresh: &[(u64, Embedding)]) {
         if let Some(storage) = &self.storage {
             let rows: Vec<_> = fresh.iter().map(|(id, row)| (*id, &**row)).collect();
             storage.keep_embeddings(&self.digest, &rows).await;
