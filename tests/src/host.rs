@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -106,7 +107,12 @@ fn answer(mut stream: TcpStream, folder: &Path, shared: &Mutex<Shared>) -> io::R
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{range}\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n"
     )?;
-    stream.write_all(&content[begin.min(end)..end])
+    stream.write_all(&content[begin.min(end)..end])?;
+    if end < content.len() {
+        // Once it is broken, a browser gives away what it has not handed on yet.
+        thread::sleep(Duration::from_secs(1));
+    }
+    Ok(())
 }
 
 fn file(folder: &Path, path: &str) -> PathBuf {
