@@ -1,10 +1,10 @@
 //! The models panel: what there is, what is at work, what is kept, folders of the visitor's.
 
 use leptos::ev::{Event, Targeted};
-use leptos::html::Dialog;
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::modal::Modal;
 use super::status;
 use crate::page::state::{Engine, Kept, Model, State};
 use crate::protocol::{Choice, ModelEntry};
@@ -12,20 +12,7 @@ use crate::protocol::{Choice, ModelEntry};
 /// A window over the page, open while a model is chosen.
 #[component]
 pub fn Models(state: State) -> impl IntoView {
-    let window = NodeRef::<Dialog>::new();
     let models = state.models;
-    Effect::new(move || {
-        let wanted = models.open.get();
-        let Some(window) = window.get() else {
-            return;
-        };
-        if wanted && !window.open() {
-            // It fails for a window that is open or gone only.
-            let _ = window.show_modal();
-        } else if !wanted {
-            window.close();
-        }
-    });
     // What has arrived may be kept by now.
     let arrived = Memo::new(move |_| {
         let there = |engine: Engine| {
@@ -39,16 +26,10 @@ pub fn Models(state: State) -> impl IntoView {
         }
     });
     view! {
-        <dialog class="models" id="models" aria-labelledby="models-title" node_ref=window on:close=move |_| models.open.set(false)>
-            <div class="heading">
-                <h2 id="models-title">"Models"</h2>
-                <button class="button" type="button" on:click=move |_| models.open.set(false)>
-                    "Close"
-                </button>
-            </div>
+        <Modal id="models" title="Models" open=models.open on_close=Callback::new(move |()| models.open.set(false))>
             {move || models.problem.get().map(|reason| view! { <p class="notice" role="alert" id="models-problem">{reason}</p> })}
             {move || models.open.get().then(|| view! { <Content state /> })}
-        </dialog>
+        </Modal>
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which parts of the query and a hit look alike.
 
 use leptos::ev::KeyboardEvent;
-use leptos::html::Dialog;
 use leptos::prelude::*;
 
+use super::modal::Modal;
 use super::reminds::Reminds;
 use crate::page::picture::Picture;
 use crate::page::state::{State, Why as Asked};
@@ -12,29 +12,12 @@ use crate::protocol::Parts;
 /// A window over the page, open while a hit is to be understood.
 #[component]
 pub fn Why(state: State) -> impl IntoView {
-    let window = NodeRef::<Dialog>::new();
-    Effect::new(move || {
-        let asked = state.why.with(Option::is_some);
-        let Some(window) = window.get() else {
-            return;
-        };
-        if asked && !window.open() {
-            // It fails for a window that is open or gone only.
-            let _ = window.show_modal();
-        } else if !asked {
-            window.close();
-        }
-    });
+    let open = Signal::derive(move || state.why.with(Option::is_some));
+    let close = Callback::new(move |()| state.why.set(None));
     view! {
-        <dialog class="why" id="why" node_ref=window on:close=move |_| state.why.set(None)>
-            <div class="heading">
-                <h2>"Where they match"</h2>
-                <button class="button" type="button" on:click=move |_| state.why.set(None)>
-                    "Close"
-                </button>
-            </div>
+        <Modal id="why" title="Where they match" open on_close=close>
             {move || state.why.get().map(content)}
-        </dialog>
+        </Modal>
     }
 }
 
