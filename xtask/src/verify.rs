@@ -86,7 +86,7 @@ pub fn run(source: Source) -> Result<()> {
             });
             step("browser tests", &mut || {
                 let mut cargo = process::cargo();
-                cargo.arg("test").args(WORKSPACE);
+                cargo.args(["test", "--no-fail-fast"]).args(WORKSPACE);
                 for test in plain(browser_tests())? {
                     cargo.args(["--test", &test]);
                 }

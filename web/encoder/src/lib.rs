@@ -6,7 +6,7 @@
 //! | `dcac-cpu-relaxed` | one core, with fused multiply-adds |
 //! | `dcac-gpu` | WebGPU |
 //!
-//! [`worker`] is how they are started and talked to.
+//! The module `worker` is how they are started and talked to.
 
 // There is nothing to do outside of a browser.
 #![cfg(target_arch = "wasm32")]
