@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use thirtyfour::{ChromiumLikeCapabilities, DesiredCapabilities, WebDriver};
 
+use crate::devtools;
+
 /// A quiet Chromium that reaches for nothing but the page, with a software WebGPU adapter.
 const FLAGS: [&str; 8] = [
     "--headless",
@@ -38,6 +40,8 @@ where
     let driver = WebDriver::new(&server.url, capabilities).await?;
     driver.set_script_timeout(LIMIT).await?;
     driver.set_page_load_timeout(LIMIT).await?;
+    // Only tiles near the window exist, and most tests want to see all.
+    devtools::screen(&driver, 1280, 6000).await?;
     let result = test(driver.clone()).await;
     let ended = driver.quit().await;
     result?;

@@ -25,8 +25,6 @@ impl Page {
         let page = Self {
             driver: driver.clone(),
         };
-        // Only tiles near the window exist, and most tests want to see all.
-        page.resize(1280, 6000).await?;
         page.wait_for("return document.querySelector('#query-input') !== null")
             .await?;
         Ok(page)
@@ -45,6 +43,8 @@ impl Page {
 
     /// The ranking on the page, once it is there.
     pub async fn ranked(&self) -> Result<Vec<Hit>> {
+        // What asked for it may have been a moment ago: the answer before is still there then.
+        tokio::time::sleep(Duration::from_millis(100)).await;
         self.wait_for("return document.querySelector('#results')?.dataset.state === 'done'")
             .await?;
         self.results().await

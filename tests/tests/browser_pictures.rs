@@ -260,7 +260,9 @@ const KEPT: &str = "return new Promise(done => {
         const counts = ['pictures', 'embeddings'].map(name => all.objectStore(name).count());
         all.oncomplete = async () => {
             open.result.close();
-            done([...counts.map(count => count.result), (await caches.keys()).length]);
+            // The site's own files are nothing of the visitor's.
+            const caught = (await caches.keys()).filter(name => !name.startsWith('dcac site '));
+            done([...counts.map(count => count.result), caught.length]);
         };
     };
 })";

@@ -263,7 +263,8 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
         let looked_for = |name: &str| {
             format!(
                 "return document.querySelector('.about-query .name').textContent === '{name}'
-                    && document.querySelector('#results').dataset.state === 'done'"
+                    && document.querySelector('#results').dataset.state === 'done'
+                    && document.querySelector('#results [data-name=\"{name}\"]') === null"
             )
         };
         // Frames move the pictures until they are where they belong.
@@ -375,7 +376,10 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
             .await?;
         let hits = page.ranked().await?;
         ensure!(hits.len() == gallery.len() - 1, "{} hits", hits.len());
-        ensure!(hits.iter().all(|hit| hit.name != other), "the query is a hit");
+        ensure!(
+            hits.iter().all(|hit| hit.name != other),
+            "the query {other}, after {name}, is a hit: {hits:?}"
+        );
         Ok(())
     })
     .await
