@@ -211,8 +211,10 @@ async fn a_new_version_takes_the_place_of_the_old_one_whole() -> Result<()> {
             .convert()?;
         ensure!(served == old, "an open page gets files of another version");
 
-        // Reloaded, it is the new one, and all of it.
-        driver.refresh().await?;
+        // Once it was left, the next one is the new one, and all of it.
+        driver.goto("about:blank").await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        driver.goto(&url).await?;
         until(
             &driver,
             "return document.title.startsWith('New: ') && document.readyState === 'complete'",

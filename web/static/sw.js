@@ -15,15 +15,10 @@ const MODELS = `${OURS}models`;
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(removeOthers()));
-self.addEventListener("message", (event) => {
-  if (event.data === "take over") event.waitUntil(self.skipWaiting());
-});
 self.addEventListener("fetch", (event) => {
   const path = pathOf(event.request);
   if (path === undefined) return;
-  if (event.request.mode === "navigate" && path === "index.html") {
-    event.respondWith(page(event.request));
-  } else if (Object.hasOwn(SITE.files, path)) {
+  if (Object.hasOwn(SITE.files, path)) {
     event.respondWith(kept(path, event.request));
   } else if (/^models\/.*\.json$/.test(path)) {
     event.respondWith(fresh(event.request));
@@ -87,18 +82,6 @@ async function removeOthers() {
   const names = await caches.keys();
   const old = names.filter((name) => name.startsWith(OURS) && name !== FILES && name !== MODELS);
   await Promise.all(old.map((name) => caches.delete(name)));
-}
-
-/** The page. A version that waits takes over first where the only page is being reloaded. */
-async function page(request) {
-  if (registration.waiting && request.isReloadNavigation) {
-    const open = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    if (open.length < 2) {
-      registration.waiting.postMessage("take over");
-      return new Response("", { headers: { "Content-Type": "text/html", Refresh: "0" } });
-    }
-  }
-  return kept("index.html", request);
 }
 
 /** A file of this version; from the network only where the browser has dropped it. */
