@@ -6,6 +6,8 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 use thirtyfour::WebDriver;
 
+use crate::devtools;
+
 /// How long a measurement may take.
 const LIMIT: Duration = Duration::from_secs(3600);
 
@@ -75,6 +77,8 @@ impl Benchmark {
 /// Milliseconds of the longest pause of the main page, which answers to nothing meanwhile, while
 /// so many pictures are added and ranked; tasks of 50 and more count as pauses.
 pub async fn longest_pause(driver: &WebDriver, url: &str, pictures: usize) -> Result<f64> {
+    // A desktop's: the tests' own is as tall as several, with as many tiles.
+    devtools::screen(driver, 1280, 900).await?;
     driver.goto(format!("{url}?backend=cpu")).await?;
     let ready = "return document.querySelector('#engine.ready') !== null
         && document.querySelector('#results')?.dataset.state !== 'working'";

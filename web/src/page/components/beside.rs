@@ -60,8 +60,12 @@ struct Both(Memo<HashSet<u64>>);
 /// Finds them for all tiles of the page; to be called once.
 pub fn provide_both(state: State) {
     let both = Memo::new(move |_| {
+        // Looked at first: without a second model there is nothing to compare.
+        if !state.beside.is_on() {
+            return HashSet::new();
+        }
         let answers = answer(state, state.main).zip(answer(state, state.beside));
-        let Some((first, second)) = answers.filter(|_| state.beside.is_on()) else {
+        let Some((first, second)) = answers else {
             return HashSet::new();
         };
         let first = ids(&first);
@@ -82,12 +86,7 @@ fn ids(hits: &Ranking) -> HashSet<u64> {
 
 fn answer(state: State, engine: Engine) -> Option<Ranking> {
     let ranked = engine.ranking.with(Option::is_some);
-    let shown = ranked.then(|| state.shown(engine))?;
-    let hits = shown.pictures.into_iter();
-    Some(
-        hits.filter_map(|(picture, score)| Some((picture, score?)))
-            .collect(),
-    )
+    ranked.then(|| state.shown(engine).hits())
 }
 
 /// How far the two answers agree.

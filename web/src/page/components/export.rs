@@ -130,10 +130,7 @@ fn answer(state: State) -> Result<Answer, String> {
         .chain(state.also.get_untracked())
         .collect();
     let ranked = hits.len();
-    let shown = untrack(|| state.shown(state.main)).pictures.into_iter();
-    let hits: Vec<_> = shown
-        .filter_map(|(picture, score)| Some((picture, score?)))
-        .collect();
+    let hits = untrack(|| state.shown(state.main)).hits();
     let model = state.main.started().map(|started| started.model);
     Ok(Answer::new(model.as_ref(), &query, settings, ranked, &hits))
 }

@@ -4,6 +4,7 @@ use leptos::ev::{Event, Targeted};
 use leptos::prelude::*;
 use web_sys::HtmlInputElement;
 
+use super::drop_zone::files_of;
 use super::modal::Modal;
 use super::status;
 use crate::page::state::{Engine, Kept, Model, State};
@@ -60,12 +61,8 @@ fn Content(state: State) -> impl IntoView {
     };
     let chosen = move |event: Targeted<Event, HtmlInputElement>| {
         let input = event.target();
-        let files = input.files();
-        let files = files
-            .iter()
-            .flat_map(|files| (0..files.length()).filter_map(|index| files.get(index)));
         models.problem.set(None);
-        state.open_folder(files.collect());
+        state.open_folder(files_of(input.files()));
         // The same folder can be chosen again.
         input.set_value("");
     };

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Engine, Picture, State};
+use super::{Engine, Picture, Ranking, State};
 
 /// Pictures to show, in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,16 @@ pub struct Shown {
     pub all: usize,
     /// Whether there is an answer.
     pub ranked: bool,
+}
+
+impl Shown {
+    /// The hits among them.
+    pub fn hits(self) -> Ranking {
+        let pictures = self.pictures.into_iter();
+        pictures
+            .filter_map(|(picture, score)| Some((picture, score?)))
+            .collect()
+    }
 }
 
 impl State {
