@@ -13,6 +13,11 @@ use crate::trainer::Hit;
 /// How long a ranking may take; the software WebGPU adapter is slow.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// Clicks on what a selector finds; for [`Page::wait_for`].
+pub fn click(selector: &str) -> String {
+    format!("document.querySelector('{selector}').click(); return true")
+}
+
 /// The site, open in a browser.
 pub struct Page {
     driver: WebDriver,
@@ -45,8 +50,12 @@ impl Page {
     pub async fn ranked(&self) -> Result<Vec<Hit>> {
         // What asked for it may have been a moment ago: the answer before is still there then.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        self.wait_for("return document.querySelector('#results')?.dataset.state === 'done'")
-            .await?;
+        // Tiles of a long answer come frame by frame.
+        self.wait_for(
+            "const list = document.querySelector('#results');
+            return list?.dataset.state === 'done' && list.ariaBusy === 'false'",
+        )
+        .await?;
         self.results().await
     }
 

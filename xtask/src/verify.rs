@@ -121,10 +121,12 @@ fn browser_tests() -> Result<Vec<String>> {
     Ok(names.collect())
 }
 
-/// Runs a command and keeps the lines in which test runners sum up.
+/// Runs a command and keeps the lines in which test runners sum up, and what failed tests say.
 fn check(command: &mut Command) -> Result<Vec<String>, KeptError> {
     process::run_keeping(command, |line| {
-        line.trim_start().starts_with("Summary [") || line.starts_with("test result: ")
+        line.trim_start().starts_with("Summary [")
+            || line.starts_with("test result: ")
+            || line.starts_with("Error: ")
     })
 }
 

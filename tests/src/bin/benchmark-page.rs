@@ -3,8 +3,9 @@
 //! `benchmark-page URL ROUNDS SOFTWARE_GPU MODEL...`.
 
 use anyhow::{Context, Result};
-use dcac_tests::benchmark::{Benchmark, longest_pause};
+use dcac_tests::benchmark::Benchmark;
 use dcac_tests::browser::with_browser;
+use dcac_tests::pauses;
 
 /// Pictures that the page is given.
 const PICTURES: usize = 2000;
@@ -26,9 +27,12 @@ async fn main() -> Result<()> {
             println!("{}", row.join("  |  "));
         }
         println!("{}", page.text("state").await?);
-        match longest_pause(&driver, &url, PICTURES).await? {
-            0.0 => println!("{PICTURES} pictures added and ranked: no pause of 50 ms or more"),
-            pause => println!("{PICTURES} pictures added and ranked: longest pause {pause:.0} ms"),
+        println!("Longest pause of the page with {PICTURES} pictures:");
+        for (step, pause) in pauses::longest(&driver, &url, PICTURES).await? {
+            match pause {
+                0.0 => println!("  {step}: below 50 ms"),
+                pause => println!("  {step}: {pause:.0} ms"),
+            }
         }
         Ok(())
     })

@@ -54,7 +54,7 @@ fn App() -> impl IntoView {
     let base = base();
     let model = parameter("model").map_or(Choice::First, Choice::Named);
     let state = State::new(&base, model, backend);
-    let shipped = RwSignal::new(Ok(Vec::new()));
+    let shipped = RwSignal::new(None);
     provide_both(state);
     state.start();
     if let Some(name) = parameter("beside") {
@@ -75,7 +75,7 @@ fn App() -> impl IntoView {
         if restored || empty {
             state.look_for_a_sample();
         }
-        shipped.set(loaded);
+        shipped.set(Some(loaded));
     });
     view! {
         <Banner state />

@@ -19,25 +19,30 @@ use crate::page::state::{Shown, State};
 /// How many places the summary looks at.
 pub(super) const TOP: usize = 10;
 
+/// Places of pictures to come, as many as the page has before its program runs.
+const GHOSTS: usize = 24;
+
 /// The gallery in rank order, or as it was chosen.
 #[component]
 pub fn Gallery(
     state: State,
-    /// The site's samples, or why there are none.
-    shipped: RwSignal<Result<Vec<Picture>, String>>,
+    /// The site's samples or why there are none, once that is known.
+    shipped: RwSignal<Option<Result<Vec<Picture>, String>>>,
 ) -> impl IntoView {
     let take = Callback::new(move |files| state.add_files(files));
     let shown = Memo::new(move |_| state.shown(state.main));
     let labels = RwSignal::new(false);
     let own = move || state.kept.get() && !state.samples.get();
-    let has_samples = move || shipped.with(|all| all.as_ref().is_ok_and(|all| !all.is_empty()));
+    let has_samples =
+        move || shipped.with(|all| matches!(all, Some(Ok(pictures)) if !pictures.is_empty()));
     let back = move |_| {
-        if let Ok(pictures) = shipped.get_untracked() {
+        if let Some(Ok(pictures)) = shipped.get_untracked() {
             state.show_samples(pictures);
         }
     };
-    let missing = move || match (shipped.get(), state.gallery.with(Vec::is_empty)) {
-        (Err(reason), true) => Some(format!("This site has no sample pictures: {reason}")),
+    let is_empty = move || state.gallery.with(Vec::is_empty);
+    let missing = move || match (shipped.get(), is_empty()) {
+        (Some(Err(reason)), true) => Some(format!("This site has no sample pictures: {reason}")),
         _ => None,
     };
     let view = RwSignal::new(View::Ranking);
@@ -95,7 +100,13 @@ pub fn Gallery(
             <Show when=on_map>
                 <Map state />
             </Show>
-            <p class="empty" class:hidden=move || !state.gallery.with(Vec::is_empty)>
+            // What stands there before the program runs stays until the samples are there.
+            <Show when=move || is_empty() && shipped.with(Option::is_none)>
+                <div class="ghosts" aria-hidden="true">
+                    {(0..GHOSTS).map(|_| view! { <i></i> }).collect_view()}
+                </div>
+            </Show>
+            <p class="empty" class:hidden=move || !is_empty() || shipped.with(Option::is_none)>
                 "Drop pictures here, or add them. One person per picture, cropped from head to feet, works best."
             </p>
             {move || missing().map(|reason| view! { <p class="notice">{reason}</p> })}

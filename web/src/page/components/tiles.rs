@@ -11,7 +11,11 @@ use crate::page::picture::Picture;
 use crate::page::state::{Engine, Phase, Shown, State};
 
 /// Rows that exist above and below the window.
-const OVERSCAN: f64 = 6.0;
+const OVERSCAN: usize = 4;
+
+/// Tiles that are made in one go: a hundred would block the page for longer than a visitor
+/// does not notice.
+const AT_ONCE: usize = 24;
 
 /// How the browser has laid the grid out, and which part of it is in the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +59,35 @@ pub fn Tiles(
 ) -> impl IntoView {
     let list = NodeRef::<Ol>::new();
     let layout = RwSignal::new(FIRST);
+    let count = move || shown.with(|shown| shown.count);
+    // Another answer has other tiles, and other columns break the lines elsewhere.
+    let columns = Memo::new(move |_| layout.with(|layout| layout.columns));
+    let kind = Memo::new(move |before: Option<&u32>| {
+        engine.ranking.track();
+        columns.track();
+        before.map_or(0, |before| before + 1)
+    });
+    let frames = RwSignal::new(());
+    let built = Memo::new(move |before: Option<&(u32, (usize, usize))>| {
+        frames.track();
+        let before = before.filter(|before| before.0 == kind.get());
+        let range = grown(before.map(|before| before.1), &layout.get(), count());
+        (kind.get(), range)
+    });
+    let range = Memo::new(move |_| built.get().1);
+    let busy = Memo::new(move |_| range.get() != layout.get().range(count()));
+    let awaited = StoredValue::new(false);
+    Effect::new(move || {
+        range.track();
+        if busy.get() && !awaited.get_value() {
+            awaited.set_value(true);
+            request_animation_frame(move || {
+                // A second model's tiles may be gone by then.
+                awaited.try_set_value(false);
+                frames.try_set(());
+            });
+        }
+    });
     let look = move || {
         if let Some(now) = list.get_untracked().and_then(|list| measure(&list))
             && now != layout.get_untracked()
@@ -62,8 +95,6 @@ pub fn Tiles(
             layout.set(now);
         }
     };
-    let count = move || shown.with(|shown| shown.count);
-    let range = Memo::new(move |_| layout.get().range(count()));
     // What stands for the rows that do not exist, so that the page is as long as it would be.
     let before = move || {
         let layout = layout.get();
@@ -120,6 +151,7 @@ pub fn Tiles(
             id=id
             node_ref=list
             data-state=phase
+            aria-busy=move || busy.get().to_string()
             style:padding-top=before
             style:padding-bottom=after
         >
@@ -145,24 +177,47 @@ impl Entry {
 }
 
 impl Layout {
+    /// First tile in the window.
+    fn first(self, count: usize) -> usize {
+        let rows = count.div_ceil(self.columns);
+        // Numbers below 0 become 0.
+        let row = (self.above / self.row).floor() as usize;
+        row.min(rows.saturating_sub(1)) * self.columns
+    }
+
     /// First and one past the last of `count` tiles that are to exist.
     fn range(self, count: usize) -> (usize, usize) {
-        let rows = count.div_ceil(self.columns);
-        let row = |pixels: f64| pixels / self.row;
-        // Numbers below 0 become 0.
-        let first = (row(self.above) - OVERSCAN).floor() as usize;
-        let last = (row(self.above + self.window) + OVERSCAN).ceil() as usize;
-        let first = first.min(rows.saturating_sub(1));
-        let last = last.clamp(first, rows).max(first + 1);
-        (
-            first * self.columns,
-            (last * self.columns).min(count).max(first * self.columns),
-        )
+        let first = self.first(count);
+        let window = (self.window / self.row).ceil() as usize + 1;
+        let last = first + (window + OVERSCAN) * self.columns;
+        let first = first.saturating_sub(OVERSCAN * self.columns);
+        (first, last.min(count))
     }
 
     /// Height of the rows of so many tiles.
     fn height(self, tiles: usize) -> f64 {
         tiles.div_ceil(self.columns) as f64 * self.row
+    }
+}
+
+/// First and one past the last of `count` tiles that exist from now on, as many more than
+/// `before` as are made in one go.
+fn grown(before: Option<(usize, usize)>, layout: &Layout, count: usize) -> (usize, usize) {
+    let columns = layout.columns;
+    let step = AT_ONCE.div_ceil(columns) * columns;
+    let (first, last) = layout.range(count);
+    let there = before.map(|(begin, end)| (begin.max(first), end.min(last)));
+    match there.filter(|(begin, end)| begin < end) {
+        Some((begin, end)) => {
+            let lower = last.min(end + step);
+            let upper = begin.saturating_sub(step - (lower - end));
+            (upper.max(first), lower)
+        }
+        // What is seen comes first.
+        None => {
+            let seen = layout.first(count);
+            (seen, last.min(seen + step))
+        }
     }
 }
 
