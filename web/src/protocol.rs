@@ -30,6 +30,8 @@ pub struct Start {
     pub model: Choice,
     /// Engine to use.
     pub backend: Backend,
+    /// Bytes that another model's encoders hold.
+    pub taken: u64,
 }
 
 /// Choice of a model.

@@ -13,7 +13,7 @@ use super::download::{self, Failure, Promise};
 use super::memory;
 use crate::fetch::{self, resolve};
 use crate::models::{self, CONFIG, INDEX, MANIFEST, WEIGHTS};
-use crate::protocol::{Choice, ModelCard, ModelEntry};
+use crate::protocol::{Choice, ModelCard, ModelEntry, Start};
 
 const CLASSIFIER: &str = "classifier.safetensors";
 const IDENTITIES: &str = "identities.json";
@@ -42,15 +42,15 @@ pub struct Model {
     pub classifier: Option<Source>,
 }
 
-/// Loads a model. `arrived` hears bytes so far and in all.
+/// Loads a model for what `start` asks. `arrived` hears bytes so far and in all.
 pub async fn load(
-    base: &str,
+    start: &Start,
     list: &Result<Vec<ModelEntry>, String>,
     choice: &Choice,
     arrived: impl Fn(u64, u64),
 ) -> Result<Model, Failure> {
     let other = Failure::Other;
-    let folder = Folder::of(base, list, choice).map_err(other)?;
+    let folder = Folder::of(&start.base, list, choice).map_err(other)?;
     let manifest: Manifest = folder.json(MANIFEST).await.map_err(other)?;
     let config: EncoderConfig = folder.json(CONFIG).await.map_err(other)?;
     if config.version != EncoderConfig::VERSION {
@@ -65,7 +65,7 @@ pub async fn load(
     let promise = (manifest.files.get(WEIGHTS))
         .ok_or_else(|| other(format!("{} does not list {WEIGHTS}", folder.path(MANIFEST))))?;
     let total = promise.bytes;
-    if !memory::suffices(total) {
+    if !memory::suffices(total, start.taken) {
         return Err(Failure::Memory);
     }
     let url = folder.url(WEIGHTS).map_err(other)?;

@@ -17,7 +17,7 @@ pub async fn start(start: &Start) -> Result<(Engine, Started), String> {
     let weights = u64::from(loaded.weights.length());
     let count = match device.program {
         GPU => 1,
-        _ => memory::encoders(weights),
+        _ => memory::encoders(weights, start.taken),
     };
     let pool = Pool::start(
         &start.base,
@@ -53,7 +53,7 @@ async fn load(
     models: &Result<Vec<ModelEntry>, String>,
 ) -> Result<(Model, Option<String>), String> {
     let arrived = |bytes, total| post(&Reply::Loading { bytes, total });
-    match model::load(&start.base, models, &start.model, arrived).await {
+    match model::load(start, models, &start.model, arrived).await {
         Ok(model) => Ok((model, None)),
         Err(Failure::Other(reason)) => Err(reason),
         Err(Failure::Memory) => {
@@ -68,7 +68,7 @@ async fn load(
                 "This device has not enough memory for that model, so the small one computes: {}.",
                 small.title
             );
-            match model::load(&start.base, models, &choice, arrived).await {
+            match model::load(start, models, &choice, arrived).await {
                 Ok(model) => Ok((model, Some(notice))),
                 Err(Failure::Other(reason)) => Err(reason),
                 Err(Failure::Memory) => {

@@ -15,7 +15,10 @@ impl State {
     }
 
     fn start_engine(self, engine: Engine) {
-        engine.start(move |event| match event {
+        let others = [self.main, self.beside].into_iter();
+        let others = others.filter(|other| *other != engine);
+        let taken = others.filter_map(|other| Some(other.started_untracked()?.memory));
+        engine.start(taken.sum(), move |event| match event {
             Event::Reply(reply, numbers) => self.receive(engine, reply, numbers),
             Event::Broken(reason) => self.broken(engine, &reason),
         });

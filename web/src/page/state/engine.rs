@@ -52,7 +52,7 @@ pub struct Layout {
 pub type Embeddings = (Vec<u64>, Vec<f32>);
 
 /// An engine; a handle that can be copied anywhere.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Engine {
     /// Its model.
     pub model: RwSignal<Model>,
@@ -137,13 +137,22 @@ impl Engine {
         })
     }
 
+    /// The same for those who do not wait for it.
+    pub(super) fn started_untracked(self) -> Option<Started> {
+        self.model.with_untracked(|model| match model {
+            Model::Started(started) => Some(started.clone()),
+            _ => None,
+        })
+    }
+
     /// What scores mean, where the model says so.
     pub fn calibration(self) -> Option<Calibration> {
         self.started()?.model.calibration
     }
 
-    /// Starts a worker in place of the one before, with the job that waits for it.
-    pub(super) fn start(self, receive: impl Fn(Event<Reply>) + Clone + 'static) {
+    /// Starts a worker in place of the one before, with the job that waits for it. Another model's
+    /// encoders hold `taken` bytes.
+    pub(super) fn start(self, taken: u64, receive: impl Fn(Event<Reply>) + Clone + 'static) {
         self.model.set(Model::Loading(0, 0));
         let base = self.state.with_value(|inside| inside.base.clone());
         match Link::start(&base, "dcac-search", receive) {
@@ -152,6 +161,7 @@ impl Engine {
                     base,
                     model: inside.choice.clone(),
                     backend: inside.backend,
+                    taken,
                 });
                 link.send(&start, &JsValue::NULL);
                 if let Some(job) = &inside.job {
