@@ -15,7 +15,7 @@ const OVERSCAN: usize = 4;
 
 /// Tiles that are made in one go: a hundred would block the page for longer than a visitor
 /// does not notice.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 12;
 
 /// How the browser has laid the grid out, and which part of it is in the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
