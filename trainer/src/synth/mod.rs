@@ -8,6 +8,7 @@ mod backdrop;
 mod bags;
 mod camera;
 mod canvas;
+mod checksum;
 mod clothes;
 mod colour;
 mod command;
@@ -18,12 +19,14 @@ mod head;
 mod identity;
 mod layout;
 mod limbs;
+mod maths;
 mod noise;
 mod outfit;
 mod pattern;
 mod picture;
 mod pose;
 mod props;
+mod protocol;
 mod sensor;
 mod sheet;
 mod stream;
@@ -88,6 +91,7 @@ pub fn generate(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SynthSummary> {
     let (domain, cameras) = check(config)?;
+    files::require_new(&config.out)?;
     let folder = NewFolder::create(&config.out)?;
     for name in [TRAIN, QUERY, GALLERY] {
         let path = folder.draft().join(name);
@@ -116,6 +120,13 @@ pub fn generate(
     })
 }
 
+/// How many pictures [`generate`] would draw.
+fn planned(config: &SynthConfig) -> Result<usize> {
+    let (domain, cameras) = check(config)?;
+    let streams = stream::Streams::new(config.seed, domain.name);
+    Ok(layout::plan(&streams, config.ids, config.images_per_id, cameras).len())
+}
+
 /// The domain and number of cameras, or what is wrong with the request.
 fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
     let Some(domain) = domains().iter().find(|d| d.name == config.domain) else {
@@ -142,7 +153,6 @@ fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
             config.images_per_id
         );
     }
-    files::require_new(&config.out)?;
     Ok((domain, cameras))
 }
 
@@ -150,7 +160,7 @@ fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
 fn draw(studio: &Studio, picture: &Planned, out: &Path) -> Result<()> {
     let identity = studio.identity(picture.shot.identity);
     let pixels = studio.shoot(&identity, picture.shot)?;
-    let quality = studio.cameras[picture.shot.camera as usize].sensor.quality;
+    let quality = studio.camera(picture.shot).sensor.quality;
     let path = out.join(picture.folder).join(&picture.name);
     let mut bytes = Vec::with_capacity(4096);
     JpegEncoder::new_with_quality(&mut bytes, quality)
