@@ -3,7 +3,7 @@
 //! A set of real people to judge models on that were trained on drawn ones: all identities test,
 //! whichever folder they lie in.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -38,7 +38,7 @@ pub fn split(folder: &Path, split: Split) -> Result<Vec<Crop>> {
     Ok(crops)
 }
 
-fn orientation(path: &PathBuf) -> Result<u32> {
+fn orientation(path: &Path) -> Result<u32> {
     let name = files::name(path);
     let frame = name.split('_').nth(2).and_then(|field| field.parse().ok());
     frame.with_context(|| {
