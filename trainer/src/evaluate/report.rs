@@ -49,6 +49,22 @@ impl Report {
         format!("{folder} ({})", self.dataset)
     }
 
+    /// Rank-1 and mAP where each query sees the images of one other camera alone: the mean over
+    /// queries and other cameras. None unless cameras were measured.
+    pub fn across_cameras(&self) -> Option<(f64, f64)> {
+        let others = self
+            .cameras
+            .iter()
+            .filter(|pair| pair.query != pair.gallery);
+        let (mut queries, mut rank1, mut map) = (0.0, 0.0, 0.0);
+        for pair in others {
+            queries += pair.queries as f64;
+            rank1 += pair.rank1 * pair.queries as f64;
+            map += pair.map * pair.queries as f64;
+        }
+        (queries > 0.0).then(|| (rank1 / queries, map / queries))
+    }
+
     /// The main figures in a line.
     pub fn line(&self) -> String {
         format!(
@@ -106,6 +122,13 @@ impl Report {
                 pair.queries,
                 100.0 * pair.rank1,
                 100.0 * pair.map
+            );
+        }
+        if let Some((rank1, map)) = self.across_cameras() {
+            table += &format!(
+                "in another camera's images alone, mean{:9.1}  {:5.1}\n",
+                100.0 * rank1,
+                100.0 * map
             );
         }
         table

@@ -27,8 +27,8 @@ pub struct Filled {
 
 /// One cell.
 pub struct Figures {
-    /// The paper's mAP and Rank-1, in percent.
-    pub published: [f64; 2],
+    /// Published mAP and Rank-1, in percent.
+    pub published: Option<[f64; 2]>,
     /// Ours, one pair per seed, or why there are none.
     pub ours: Result<Vec<[f64; 2]>, String>,
 }
@@ -82,14 +82,20 @@ fn figures(
     outcomes: &Outcomes,
     device: DeviceChoice,
 ) -> Result<Vec<[f64; 2]>, String> {
-    let (runs, target) = cell.runs.as_ref().map_err(Clone::clone)?;
+    let (runs, targets) = cell.runs.as_ref().map_err(Clone::clone)?;
     let mut found = Vec::new();
     for run in runs {
         if let Some(Err(_)) = outcomes.get(&run.folder) {
             return Err("failed".to_string());
         }
-        let report = report(run, target, device).map_err(|error| format!("{error:#}"))?;
-        found.push([100.0 * report.metrics.map, 100.0 * report.rank1]);
+        let mut mean = [0.0; 2];
+        for target in targets {
+            let report = report(run, target, device).map_err(|error| format!("{error:#}"))?;
+            for (sum, share) in mean.iter_mut().zip([report.metrics.map, report.rank1]) {
+                *sum += 100.0 * share / targets.len() as f64;
+            }
+        }
+        found.push(mean);
     }
     Ok(found)
 }

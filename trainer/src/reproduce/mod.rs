@@ -26,11 +26,11 @@ use tables::Table;
 #[derive(Args)]
 #[command(after_help = help())]
 pub struct ReproduceArgs {
-    /// Number of the paper's table, 2 to 10
+    /// Number of the paper's table, 2 to 10; dg-synth-one or dg-synth-rest
     #[arg(long)]
-    table: usize,
+    table: String,
     /// Data as NAME=DIR or ROLE:NAME=DIR: the paper's sets play their own parts, others need a ROLE
-    /// (MA, D, MS, C3), such as MA:market1501=data/plaza
+    /// (MA, D, MS, C3, or a domain), such as MA:market1501=data/plaza
     #[arg(long, required = true)]
     data: Vec<RoleData>,
     /// Folder of all runs and tables; finished runs in it are not trained again
@@ -62,6 +62,10 @@ The paper's Table 5 with its own data and weights:
 The same rows in small, on drawn people:
   trainer reproduce --table 5 --preset tiny --data MA:market1501=data/plaza \\
                     --data MS:market1501=data/mall --out runs/small
+Tables 5 and 7 on the domains of DG-synth, as many of them as are named:
+  trainer reproduce --table dg-synth-one --preset tiny --seeds 1,2,3 --out runs/dg-synth \\
+                    --data plaza:market1501=data/dg-synth/plaza \\
+                    --data campus:market1501=data/dg-synth/campus ...
 
 {}",
         data::HELP
@@ -73,8 +77,8 @@ type Outcomes = BTreeMap<PathBuf, Result<(), String>>;
 
 /// Runs a table's rows and writes the table.
 pub fn run(args: &ReproduceArgs) -> Result<()> {
-    let table = Table::read(args.table)?;
-    let cast = roles::cast(&args.data)?;
+    let table = Table::read(&args.table)?;
+    let cast = roles::cast(&args.data, &table.roles)?;
     let settings = Settings {
         out: &args.out,
         preset: args.preset,
@@ -87,8 +91,8 @@ pub fn run(args: &ReproduceArgs) -> Result<()> {
     let runs = distinct(&rows);
     if runs.is_empty() {
         bail!(
-            "none of the columns of Table {} ({}) can be run with this data; name more by --data",
-            table.number,
+            "none of the columns of table {} ({}) can be run with this data; name more by --data",
+            table.id,
             table.columns.join(", ")
         );
     }
@@ -99,6 +103,7 @@ pub fn run(args: &ReproduceArgs) -> Result<()> {
     let filled = measure::fill(&table, &rows, &outcomes, args.device.device)?;
     let about = show::Note {
         seeds: args.seeds.clone(),
+        published: table.rows.iter().any(|row| !row.published.is_empty()),
         original: args.preset == Preset::Paper && roles::original(&cast),
     };
     let written = show::write(&args.out, &table, &filled, &about)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use toml::{Table as Toml, Value};
 
-use super::roles::{Cast, ROLES};
+use super::roles::Cast;
 use super::tables::{Row, Table, config};
 use crate::config::{RunConfig, overrides};
 use crate::data::{NamedData, distinct};
@@ -35,10 +35,10 @@ pub struct PlannedRun {
 
 /// One cell: a row under a column, with one run per seed.
 pub struct Cell {
-    /// The paper's mAP and Rank-1, in percent.
-    pub published: [f64; 2],
+    /// Published mAP and Rank-1, in percent.
+    pub published: Option<[f64; 2]>,
     /// Its runs and what they are judged on, or why it cannot be run.
-    pub runs: Result<(Vec<PlannedRun>, NamedData), String>,
+    pub runs: Runs,
 }
 
 /// Settings that all runs share.
@@ -55,34 +55,40 @@ pub struct Settings<'a> {
 
 /// The cells of a row, column by column.
 pub fn cells(table: &Table, row: &Row, cast: &Cast, settings: &Settings) -> Result<Vec<Cell>> {
-    let columns = table.columns.iter().zip(&row.published);
+    let columns = table.columns.iter().enumerate();
     columns
-        .map(|(column, &published)| {
+        .map(|(index, column)| {
             Ok(Cell {
-                published,
-                runs: cell(row, column, cast, settings)?,
+                published: row.published.get(index).copied(),
+                runs: cell(table, row, column, cast, settings)?,
             })
         })
         .collect()
 }
 
-type Runs = Result<(Vec<PlannedRun>, NamedData), String>;
+/// Runs, one a seed, and the targets that a mean is over.
+pub type Runs = Result<(Vec<PlannedRun>, Vec<NamedData>), String>;
 
-fn cell(row: &Row, column: &str, cast: &Cast, settings: &Settings) -> Result<Runs> {
-    let (sources, target) = (column.split_once('>')).context("a column is SOURCE>TARGET")?;
+fn cell(table: &Table, row: &Row, column: &str, cast: &Cast, settings: &Settings) -> Result<Runs> {
+    let (sources, targets) = (column.split_once('>')).context("a column is SOURCE>TARGET")?;
     let roles: Vec<&str> = sources.split('+').collect();
-    let needed = distinct(roles.iter().copied().chain([target]));
+    let needed = distinct(roles.iter().copied().chain(targets.split('+')));
     let absent: Vec<&str> = (needed.into_iter())
-        .filter(|role| !cast.contains_key(role))
+        .filter(|&role| !cast.contains_key(role))
         .collect();
     if !absent.is_empty() {
         return Ok(Err(format!("needs {}", absent.join(", "))));
     }
-    let name = (row.configs.get(sources))
+    let name = (row.configs.get(sources).or(row.config.as_ref()))
         .with_context(|| format!("{} has no configuration for {sources}", row.name))?;
+    // A configuration that several sources share says nothing of them in its name.
+    let mut run_name = name.replace('/', "-");
+    if !row.configs.contains_key(sources) {
+        run_name = format!("{run_name}-on-{sources}");
+    }
     // The same run serves all columns and tables that its data allows: what is not trained
     // on, and for a single source its own test images (Table 8).
-    let judged = |role: &&&str| roles.len() == 1 || !roles.contains(*role);
+    let judged = |role: &&String| roles.len() == 1 || !roles.contains(&role.as_str());
     let data = |role: &str| cast.get(role).cloned();
     let mut runs = Vec::new();
     for &seed in settings.seeds {
@@ -90,15 +96,14 @@ fn cell(row: &Row, column: &str, cast: &Cast, settings: &Settings) -> Result<Run
             config_name: name.clone(),
             config: resolve(name, settings, seed)?,
             sources: roles.iter().filter_map(|role| data(role)).collect(),
-            targets: (ROLES.iter().filter(judged))
+            targets: (table.roles.iter().filter(judged))
                 .filter_map(|role| data(role))
                 .collect(),
-            folder: (settings.out.join("runs"))
-                .join(format!("{}-seed{seed}", name.replace('/', "-"))),
+            folder: (settings.out.join("runs")).join(format!("{run_name}-seed{seed}")),
         });
     }
-    let target = data(target).context("the target is there")?;
-    Ok(Ok((runs, target)))
+    let targets = targets.split('+').filter_map(data).collect();
+    Ok(Ok((runs, targets)))
 }
 
 /// The configuration of a row at the wanted size.

@@ -11,7 +11,7 @@ use crate::files;
 
 const MEASURES: [&str; 2] = ["mAP", "R1"];
 
-/// Writes `table-N.md`, `.csv` and `.html`; returns their paths.
+/// Writes `table-ID.md`, `.csv` and `.html`; returns their paths.
 pub fn write(out: &Path, table: &Table, rows: &[Filled], about: &Note) -> Result<Vec<PathBuf>> {
     let texts = [
         ("md", markdown(table, rows, about)),
@@ -20,7 +20,7 @@ pub fn write(out: &Path, table: &Table, rows: &[Filled], about: &Note) -> Result
     ];
     let mut paths = Vec::new();
     for (extension, text) in texts {
-        let path = out.join(format!("table-{}.{extension}", table.number));
+        let path = out.join(format!("table-{}.{extension}", table.id));
         files::write(&path, text.as_bytes())?;
         paths.push(path);
     }
@@ -37,15 +37,15 @@ fn mean(figures: &[[f64; 2]], measure: usize) -> (f64, Option<f64>) {
     (mean, deviation)
 }
 
-/// One measure of a cell for people: ours, the paper's, the difference.
+/// One measure of a cell for people: ours, what is published in brackets, the difference.
 fn words(cell: &Figures, measure: usize) -> [String; 3] {
-    let published = cell.published[measure];
-    let paper = format!("{published:.1}");
+    let published = cell.published.map(|pair| pair[measure]);
+    let paper = published.map_or_else(String::new, |figure| format!("({figure:.1})"));
     match &cell.ours {
         Ok(found) => {
             let (mean, deviation) = mean(found, measure);
             let spread = deviation.map_or_else(String::new, |d| format!(" ± {d:.1}"));
-            let delta = format!("{:+.1}", mean - published);
+            let delta = published.map_or_else(String::new, |p| format!("{:+.1}", mean - p));
             [format!("{mean:.1}{spread}"), paper, delta]
         }
         Err(reason) => {
@@ -65,15 +65,25 @@ pub struct Note {
     pub seeds: Vec<u64>,
     /// Whether data and sizes are the paper's.
     pub original: bool,
+    /// Whether there are published figures.
+    pub published: bool,
 }
 
-fn note(Note { seeds, original }: &Note) -> String {
+fn note(about: &Note) -> String {
+    let Note {
+        seeds,
+        original,
+        published,
+    } = about;
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     let spread = if seeds.len() > 1 {
         "; mean ± sample standard deviation"
     } else {
         ""
     };
+    if !published {
+        return format!("Percent; seeds {}{spread}.", seeds.join(", "));
+    }
     let other = if *original {
         ""
     } else {
@@ -121,7 +131,7 @@ pub fn markdown(table: &Table, rows: &[Filled], about: &Note) -> String {
         head.extend(COSTS.map(str::to_string));
     }
     let mut lines = vec![
-        format!("Table {}. {}", table.number, table.title),
+        table.heading(),
         String::new(),
         format!("| {} |", head.join(" | ")),
         format!("|{}", " --- |".repeat(head.len())),
@@ -131,7 +141,7 @@ pub fn markdown(table: &Table, rows: &[Filled], about: &Note) -> String {
         for cell in &row.cells {
             for measure in 0..MEASURES.len() {
                 let [ours, paper, delta] = words(cell, measure);
-                line.push(format!("{ours} ({paper}) {delta}").trim().to_string());
+                line.push(format!("{ours} {paper} {delta}").trim().to_string());
             }
         }
         line.extend(costs(row).into_iter().flatten().map(cost_words));
@@ -160,11 +170,10 @@ fn csv(table: &Table, rows: &[Filled]) -> Result<String> {
         "delta",
         "state",
     ])?;
-    let number = table.number.to_string();
     for row in rows {
         for (cell, column) in row.cells.iter().zip(&table.columns) {
             for (measure, name) in MEASURES.iter().enumerate() {
-                let published = cell.published[measure];
+                let published = cell.published.map(|pair| pair[measure]);
                 let (ours, deviation, seeds, delta, state) = match &cell.ours {
                     Ok(found) => {
                         let (mean, deviation) = mean(found, measure);
@@ -172,7 +181,7 @@ fn csv(table: &Table, rows: &[Filled]) -> Result<String> {
                             format!("{mean:.4}"),
                             deviation.map_or_else(String::new, |d| format!("{d:.4}")),
                             found.len().to_string(),
-                            format!("{:.4}", mean - published),
+                            published.map_or_else(String::new, |p| format!("{:.4}", mean - p)),
                             "run".to_string(),
                         )
                     }
@@ -181,10 +190,10 @@ fn csv(table: &Table, rows: &[Filled]) -> Result<String> {
                         (none(), none(), none(), none(), format!("not run: {reason}"))
                     }
                 };
-                let published = published.to_string();
+                let published = published.map_or_else(String::new, |p| p.to_string());
                 let row = row.name.as_str();
                 writer.write_record([
-                    &number, row, column, name, &ours, &deviation, &seeds, &published, &delta,
+                    &table.id, row, column, name, &ours, &deviation, &seeds, &published, &delta,
                     &state,
                 ])?;
             }
@@ -195,7 +204,7 @@ fn csv(table: &Table, rows: &[Filled]) -> Result<String> {
                 .map_or_else(String::new, |ours| format!("{ours:.4}"));
             let paper = found.1.to_string();
             let row = row.name.as_str();
-            writer.write_record([&number, row, "", name, &ours, "", "", &paper, "", ""])?;
+            writer.write_record([&table.id, row, "", name, &ours, "", "", &paper, "", ""])?;
         }
     }
     Ok(String::from_utf8(writer.into_inner()?)?)
@@ -213,7 +222,7 @@ thead th { border-bottom-width: 2px; }
 
 /// The table on one page that needs no other file.
 fn html(table: &Table, rows: &[Filled], about: &Note) -> String {
-    let title = format!("Table {}. {}", table.number, table.title);
+    let title = table.heading();
     let with_costs = rows.iter().any(|row| row.cost.is_some());
     html! {
         (DOCTYPE)
@@ -240,7 +249,7 @@ fn html(table: &Table, rows: &[Filled], about: &Note) -> String {
                             @let [ours, paper, delta] = words(cell, measure);
                             td {
                                 span class=(if cell.ours.is_ok() { "ours" } else { "why" }) { (ours) }
-                                " " span.paper { "(" (paper) ")" }
+                                " " span.paper { (paper) }
                                 span.delta { (delta) }
                             }
                         } }

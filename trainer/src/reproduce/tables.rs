@@ -1,4 +1,5 @@
-//! The paper's tables: their rows, the configurations behind them, their figures.
+//! The paper's tables and those of other benchmarks: their rows, the configurations behind them,
+//! published figures.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +7,22 @@ use anyhow::{Context, Result, bail};
 use include_dir::{Dir, include_dir};
 use serde::Deserialize;
 
+use super::roles::ROLES;
+
 static CONFIGS: Dir = include_dir!("$CARGO_MANIFEST_DIR/configs");
 
 /// A table that a run of this program can fill.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
-    /// Its number in the paper.
-    pub number: usize,
+    /// What `--table` takes: the paper's number, or a name.
+    pub id: String,
     /// What it shows.
     pub title: String,
-    /// `SOURCE+SOURCE>TARGET`.
+    /// The parts that data sets play; the paper's four unless others are named.
+    #[serde(default = "papers_roles")]
+    pub roles: Vec<String>,
+    /// `SOURCE+SOURCE>TARGET+TARGET`: what is trained on together, and what the mean is over.
     pub columns: Vec<String>,
     /// Its rows.
     #[serde(rename = "row")]
@@ -30,8 +36,12 @@ pub struct Row {
     /// Its name in the paper.
     pub name: String,
     /// Configuration by sources.
+    #[serde(default)]
     pub configs: BTreeMap<String, String>,
-    /// mAP and Rank-1 of every column, in percent.
+    /// Configuration for all sources.
+    pub config: Option<String>,
+    /// mAP and Rank-1 of every column, in percent; empty where nothing is published.
+    #[serde(default)]
     pub published: Vec<[f64; 2]>,
     /// What training cost the authors (Table 6).
     pub cost: Option<PublishedCost>,
@@ -47,19 +57,41 @@ pub struct PublishedCost {
     pub trainable_millions: f64,
 }
 
+/// Files of tables.
+const FILES: [&str; 2] = [
+    include_str!("published.toml"),
+    include_str!("dg-synth.toml"),
+];
+
 #[derive(Deserialize)]
-struct Published {
+struct Tables {
     table: Vec<Table>,
 }
 
+fn papers_roles() -> Vec<String> {
+    ROLES.map(str::to_string).to_vec()
+}
+
 impl Table {
-    /// A table by its number.
-    pub fn read(number: usize) -> Result<Self> {
-        let published: Published = toml::from_str(include_str!("published.toml"))?;
-        let mut tables = published.table.into_iter();
-        match tables.find(|table| table.number == number) {
-            Some(table) => Ok(table),
-            None => bail!("--table {number}: the tables that can be run are 2 to 10"),
+    /// A table by its number or name.
+    pub fn read(id: &str) -> Result<Self> {
+        for text in FILES {
+            let tables: Tables = toml::from_str(text)?;
+            if let Some(table) = tables.table.into_iter().find(|table| table.id == id) {
+                return Ok(table);
+            }
+        }
+        bail!(
+            "--table {id}: the tables that can be run are 2 to 10, dg-synth-one and dg-synth-rest"
+        )
+    }
+
+    /// What people call it.
+    pub fn heading(&self) -> String {
+        if self.id.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("Table {}. {}", self.id, self.title)
+        } else {
+            self.title.clone()
         }
     }
 }
@@ -100,22 +132,42 @@ mod tests {
     fn every_configuration_is_read_and_belongs_to_a_table() {
         let mut used = BTreeSet::new();
         for number in 2..=10 {
-            let table = Table::read(number).unwrap();
+            let table = Table::read(&number.to_string()).unwrap();
             for row in &table.rows {
                 assert_eq!(row.published.len(), table.columns.len(), "{}", row.name);
                 assert_eq!(row.cost.is_some(), number == 6);
+                assert!(row.config.is_none());
                 for column in &table.columns {
                     let (sources, _) = column.split_once('>').unwrap();
                     used.insert(row.configs[sources].clone());
                 }
             }
         }
-        assert!(Table::read(1).is_err() && Table::read(11).is_err());
+        assert!(Table::read("1").is_err() && Table::read("11").is_err());
         for name in names(&CONFIGS) {
             resolved(&name);
             assert!(used.contains(&name) || name.starts_with("tiny-"), "{name}");
         }
         assert_eq!(used.len(), names(&CONFIGS).len() - 2);
+    }
+
+    #[test]
+    fn benchmarks_name_their_parts_and_configurations() {
+        for id in ["dg-synth-one", "dg-synth-rest"] {
+            let table = Table::read(id).unwrap();
+            for column in &table.columns {
+                let (sources, targets) = column.split_once('>').unwrap();
+                let mut roles: Vec<&str> = sources.split('+').chain(targets.split('+')).collect();
+                roles.sort_unstable();
+                let mut all: Vec<&str> = table.roles.iter().map(String::as_str).collect();
+                all.sort_unstable();
+                assert_eq!(roles, all, "{column} leaves no domain out");
+            }
+            for row in &table.rows {
+                resolved(row.config.as_ref().unwrap());
+                assert!(row.configs.is_empty() && row.published.is_empty());
+            }
+        }
     }
 
     /// Section 5.2 of the paper: ranks and temperatures by the size of the sources.

@@ -3,6 +3,7 @@
 use super::camera::Place;
 use super::colour::{Rgb, mixed, scaled};
 use super::domain::{Backdrop, Ground};
+use super::maths;
 use super::noise::{cell, smooth};
 use super::view::View;
 
@@ -48,7 +49,7 @@ fn joint(u: f32, v: f32, soft: f32) -> f32 {
 }
 
 fn ground(place: &Place, x: f32, z: f32) -> Rgb {
-    let (sin, cos) = place.line_turn.sin_cos();
+    let (sin, cos) = maths::sin_cos(place.line_turn);
     let across = z * cos + x * sin;
     let (mut kind, mut base) = (place.ground, place.ground_colour);
     if let Some((other, rgb, offset)) = place.verge
@@ -76,7 +77,7 @@ fn ground(place: &Place, x: f32, z: f32) -> Rgb {
 
 fn texture(place: &Place, kind: Ground, base: Rgb, x: f32, z: f32) -> Rgb {
     let seed = place.seed;
-    let (sin, cos) = place.turn.sin_cos();
+    let (sin, cos) = maths::sin_cos(place.turn);
     let (u, v) = (
         (x * cos - z * sin) / place.tile,
         (x * sin + z * cos) / place.tile,

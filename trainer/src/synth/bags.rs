@@ -45,7 +45,10 @@ pub fn backpack(canvas: &mut Canvas, scene: &Scene, size: f32) {
         canvas.fill(polygon(&side), rgb);
     }
     if scene.pose.facing(scene.view, 0.0) < 0.2 {
-        let trim = if luma(rgb) < 0.3 {
+        // A quarter of all bags have pockets of another colour.
+        let trim = if id.weave & 0x600 == 0 {
+            id.bag_trim
+        } else if luma(rgb) < 0.3 {
             scaled(rgb, 1.7)
         } else {
             scaled(rgb, 0.65)

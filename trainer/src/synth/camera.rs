@@ -7,6 +7,7 @@ use super::stream::Stream;
 use super::view::Vec3;
 
 /// What a camera sees apart from people; the same in all its pictures.
+#[derive(Clone)]
 pub struct Place {
     pub ground: Ground,
     pub ground_colour: Rgb,
@@ -33,6 +34,7 @@ pub struct Place {
 }
 
 /// How a camera turns light into pixels.
+#[derive(Clone)]
 pub struct Sensor {
     pub exposure: f32,
     pub contrast: f32,
@@ -41,6 +43,14 @@ pub struct Sensor {
     pub gain: Rgb,
     pub haze: f32,
     pub haze_colour: Rgb,
+    /// Tone curve, see [`super::domain::Optics::tone`].
+    pub tone: f32,
+    /// Black of this sensor.
+    pub lift: Rgb,
+    /// Blur of colour.
+    pub smear: f32,
+    /// Probability of motion blur in a picture.
+    pub motion: f32,
     pub blur: f32,
     pub noise: f32,
     pub resolution: f32,
@@ -51,6 +61,7 @@ pub struct Sensor {
 }
 
 /// One camera.
+#[derive(Clone)]
 pub struct Camera {
     /// Metres above ground.
     pub height: f32,
@@ -115,6 +126,13 @@ impl Camera {
                 noise: s.within(o.noise),
                 resolution: s.within(o.resolution),
                 sharpening: s.within(o.sharpening),
+                tone: s.within(o.tone),
+                lift: {
+                    let strength = s.within(o.lift);
+                    [0.0; 3].map(|_: f32| strength * s.within((0.1, 1.0)))
+                },
+                smear: s.within(o.smear),
+                motion: o.motion,
                 slope: (s.bell() * 0.12, s.bell() * 0.1),
                 quality: s.within(o.quality).round().clamp(1.0, 100.0) as u8,
             },

@@ -8,6 +8,7 @@ use tiny_skia::{
 };
 
 use super::colour::Rgb;
+use super::maths;
 
 /// A place in the picture, pixels.
 pub type Spot = (f32, f32);
@@ -49,13 +50,13 @@ pub fn ellipse(centre: Spot, rx: f32, ry: f32) -> Option<Path> {
 /// The hull of two circles: one segment of a limb.
 pub fn capsule(a: Spot, ra: f32, b: Spot, rb: f32) -> Option<Path> {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
-    let length = dx.hypot(dy);
+    let length = maths::hypot(dx, dy);
     if length < 0.3 {
         return ellipse(a, ra.max(rb), ra.max(rb));
     }
-    let axis = dy.atan2(dx);
+    let axis = maths::atan2(dy, dx);
     // Tangent points of the two circles lie `lean` beyond the perpendicular.
-    let lean = ((ra - rb) / length).clamp(-1.0, 1.0).asin();
+    let lean = maths::asin(((ra - rb) / length).clamp(-1.0, 1.0));
     let mut spots = Vec::with_capacity(18);
     for (centre, radius, from, to) in [
         (b, rb, -FRAC_PI_2 + lean, FRAC_PI_2 - lean),
@@ -64,8 +65,8 @@ pub fn capsule(a: Spot, ra: f32, b: Spot, rb: f32) -> Option<Path> {
         for step in 0..9 {
             let angle = axis + from + (to - from) * step as f32 / 8.0;
             spots.push((
-                centre.0 + radius * angle.cos(),
-                centre.1 + radius * angle.sin(),
+                centre.0 + radius * maths::cos(angle),
+                centre.1 + radius * maths::sin(angle),
             ));
         }
     }

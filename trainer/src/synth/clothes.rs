@@ -78,6 +78,22 @@ pub fn upper_surface<'a>(scene: &Scene<'a>) -> Surface<'a> {
     Surface::new(id, scene.pose, scene.view, (0.846, id.hem), cut)
 }
 
+/// What is worn beneath and hangs out below the upper garment.
+pub fn layer(canvas: &mut Canvas, scene: &Scene, stream: &mut Stream) {
+    let id = scene.identity;
+    let span = (id.hem + 0.06, id.hem - id.layer);
+    let surface = Surface::new(id, scene.pose, scene.view, span, (0.009, 0.6, 0.1));
+    for path in surface.outline() {
+        canvas.fill(path, id.inner_colour);
+    }
+    let (top, low) = (
+        surface.at(surface.middle(0.5), 0.4),
+        surface.at(surface.middle(1.0), 1.0),
+    );
+    folds(canvas, top, low, 0.05 * scene.unit(), 3, stream);
+    canvas.round(scene.light, scene.relief);
+}
+
 /// Draws the upper garment on the trunk.
 pub fn upper(canvas: &mut Canvas, scene: &Scene, surface: &Surface, stream: &mut Stream) {
     let id = scene.identity;

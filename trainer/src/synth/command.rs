@@ -1,10 +1,11 @@
 //! `trainer synth`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 
+use super::protocol::Protocol;
 use super::{SynthConfig, generate};
 use crate::files;
 
@@ -12,9 +13,12 @@ use crate::files;
 #[derive(Args)]
 #[command(after_help = domains_help())]
 pub struct SynthArgs {
-    /// Folder to create; refused if it holds anything
+    /// Folder to create; refused if it holds anything but domains of the protocol asked for
     #[arg(long)]
     out: PathBuf,
+    /// All domains of a benchmark with their own sizes and seeds, checked: dg-synth
+    #[arg(long, conflicts_with_all = ["domain", "ids", "images_per_id", "cameras", "seed"])]
+    protocol: Option<String>,
     /// Which cameras and clothes (see below)
     #[arg(long, default_value = "plaza")]
     domain: String,
@@ -40,8 +44,11 @@ fn domains_help() -> String {
     format!("Domains:\n{}", lines.join("\n"))
 }
 
-/// Draws a domain and says how much of it there is.
+/// Draws a domain, or all of a protocol, and says how much there is.
 pub fn run(args: SynthArgs) -> Result<()> {
+    if let Some(name) = &args.protocol {
+        return protocol(&Protocol::read(name)?, &args.out);
+    }
     let config = SynthConfig {
         out: args.out,
         domain: args.domain,
@@ -64,6 +71,28 @@ pub fn run(args: SynthArgs) -> Result<()> {
         summary.gallery,
         summary.test_ids,
         config.out.display()
+    );
+    Ok(())
+}
+
+fn protocol(protocol: &Protocol, out: &Path) -> Result<()> {
+    let bar = files::progress("drawing", 0);
+    protocol.draw(out, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    for part in &protocol.domains {
+        println!(
+            "{}  {} identities, half of them for training, {} images each",
+            out.join(&part.name).display(),
+            part.ids,
+            part.images_per_id
+        );
+    }
+    println!(
+        "{} version {}: all checksums are as they should be",
+        protocol.name, protocol.version
     );
     Ok(())
 }

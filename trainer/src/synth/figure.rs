@@ -62,6 +62,10 @@ pub fn draw(canvas: &mut Canvas, scene: &Scene, stream: &mut Stream) {
     canvas.lay(1.0);
     head::neck(canvas, scene);
     canvas.lay(1.0);
+    if id.layer > 0.0 {
+        clothes::layer(canvas, scene, stream);
+        canvas.lay(1.0);
+    }
     let surface = clothes::upper_surface(scene);
     canvas.shadow(surface.band(0.97, 1.04), 0.3);
     clothes::upper(canvas, scene, &surface, stream);

@@ -5,6 +5,7 @@ use super::clothes::Scene;
 use super::colour::{BLACK, mixed, scaled};
 use super::hats;
 use super::identity::{HairStyle, UpperKind};
+use super::maths;
 use super::stream::Stream;
 use super::surface::Surface;
 use super::view::Vec3;
@@ -38,7 +39,7 @@ fn gaze(scene: &Scene) -> Gaze {
     let right = -scene
         .pose
         .facing(scene.view, turn + std::f32::consts::FRAC_PI_2);
-    let width = (HEAD[1] * front).hypot(HEAD[2] * right);
+    let width = maths::hypot(HEAD[1] * front, HEAD[2] * right);
     Gaze {
         centre: scene.view.project(scene.pose.world([0.0, CENTRE, 0.008])),
         unit,

@@ -123,6 +123,19 @@ pub struct Identity {
     pub hat_colour: Rgb,
     pub glasses: bool,
     pub scarf: Option<Rgb>,
+    /// Where the upper garment's lower part begins that has the second colour, as a share of its
+    /// length; 1 for none.
+    pub block: f32,
+    /// A print in the second colour on the back.
+    pub back_print: bool,
+    /// How far a layer of the inner colour hangs out below the upper garment; 0 for none.
+    pub layer: f32,
+    /// How much of the ankle shows between trousers and shoe.
+    pub cuff: f32,
+    /// What shows there: skin or a sock.
+    pub ankle_colour: Rgb,
+    /// Pockets and seams of a bag.
+    pub bag_trim: Rgb,
     /// Seed of patterns that have to stay where they are on the cloth.
     pub weave: u32,
 }

@@ -99,8 +99,15 @@ pub fn leg(canvas: &mut Canvas, scene: &Scene, side: &Side, stream: &mut Stream)
     let low = along(
         side.ankle,
         along(side.knee, side.ankle, -1.0),
-        if bare { 0.0 } else { 0.06 },
+        if bare { 0.0 } else { 0.06 + id.cuff / 0.235 },
     );
+    if id.cuff > 0.0 && !bare {
+        scene.limb(
+            canvas,
+            &[(low, 0.024 * g), (side.ankle, 0.021 * g)],
+            id.ankle_colour,
+        );
+    }
     let joints = [
         (side.hip, thigh_r * g),
         (side.knee, knee_r * g),

@@ -8,6 +8,7 @@ mod backdrop;
 mod bags;
 mod camera;
 mod canvas;
+mod checksum;
 mod clothes;
 mod colour;
 mod command;
@@ -18,12 +19,14 @@ mod head;
 mod identity;
 mod layout;
 mod limbs;
+mod maths;
 mod noise;
 mod outfit;
 mod pattern;
 mod picture;
 mod pose;
 mod props;
+mod protocol;
 mod sensor;
 mod sheet;
 mod stream;
@@ -88,6 +91,7 @@ pub fn generate(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<SynthSummary> {
     let (domain, cameras) = check(config)?;
+    files::require_new(&config.out)?;
     let folder = NewFolder::create(&config.out)?;
     for name in [TRAIN, QUERY, GALLERY] {
         let path = folder.draft().join(name);
@@ -116,6 +120,13 @@ pub fn generate(
     })
 }
 
+/// How many pictures [`generate`] would draw.
+fn planned(config: &SynthConfig) -> Result<usize> {
+    let (domain, cameras) = check(config)?;
+    let streams = stream::Streams::new(config.seed, domain.name);
+    Ok(layout::plan(&streams, config.ids, config.images_per_id, cameras).len())
+}
+
 /// The domain and number of cameras, or what is wrong with the request.
 fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
     let Some(domain) = domains().iter().find(|d| d.name == config.domain) else {
@@ -142,7 +153,6 @@ fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
             config.images_per_id
         );
     }
-    files::require_new(&config.out)?;
     Ok((domain, cameras))
 }
 
@@ -150,7 +160,7 @@ fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
 fn draw(studio: &Studio, picture: &Planned, out: &Path) -> Result<()> {
     let identity = studio.identity(picture.shot.identity);
     let pixels = studio.shoot(&identity, picture.shot)?;
-    let quality = studio.cameras[picture.shot.camera as usize].sensor.quality;
+    let quality = studio.camera(picture.shot).sensor.quality;
     let path = out.join(picture.folder).join(&picture.name);
     let mut bytes = Vec::with_capacity(4096);
     JpegEncoder::new_with_quality(&mut bytes, quality)
@@ -247,49 +257,21 @@ mod tests {
     fn wrong_requests_say_what_to_do_and_leave_nothing() {
         let root = tempfile::tempdir().unwrap();
         let good = config(root.path().join("out"), "plaza");
-        let refused = |config: SynthConfig, word: &str| {
+        let refused = |change: fn(&mut SynthConfig), word: &str| {
+            let mut config = good.clone();
+            change(&mut config);
             let text = format!("{:#}", generate(&config, &|_, _| {}).unwrap_err());
             assert!(text.contains(word), "{text}");
         };
-        refused(
-            SynthConfig {
-                domain: "moon".into(),
-                ..good.clone()
-            },
-            "plaza, campus",
-        );
-        refused(
-            SynthConfig {
-                ids: 1,
-                ..good.clone()
-            },
-            "identities",
-        );
-        refused(
-            SynthConfig {
-                images_per_id: 1,
-                ..good.clone()
-            },
-            "images per identity",
-        );
-        refused(
-            SynthConfig {
-                cameras: Some(1),
-                ..good.clone()
-            },
-            "cameras",
-        );
-        refused(
-            SynthConfig {
-                cameras: Some(10),
-                ..good.clone()
-            },
-            "cameras",
-        );
+        refused(|c| c.domain = "moon".into(), "plaza, campus");
+        refused(|c| c.ids = 1, "identities");
+        refused(|c| c.images_per_id = 1, "images per identity");
+        refused(|c| c.cameras = Some(1), "cameras");
+        refused(|c| c.cameras = Some(10), "cameras");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
         fs::create_dir(&good.out).unwrap();
         fs::write(good.out.join("mine"), b"keep").unwrap();
-        refused(good.clone(), "not empty");
+        refused(|_| {}, "not empty");
         assert_eq!(fs::read(good.out.join("mine")).unwrap(), b"keep");
     }
 }

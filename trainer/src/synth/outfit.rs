@@ -167,6 +167,29 @@ impl Identity {
                 .chance(wardrobe.scarves)
                 .then(|| cloth(stream, wardrobe.upper_colours)),
             weave: stream.bits(),
+            block: if stream.chance(0.09) {
+                stream.within((0.35, 0.7))
+            } else {
+                1.0
+            },
+            back_print: stream.chance(0.12),
+            layer: match upper {
+                UpperKind::Coat | UpperKind::Dress => 0.0,
+                _ if stream.chance(0.2) => stream.within((0.02, 0.07)),
+                _ => 0.0,
+            },
+            cuff: if stream.chance(0.35) {
+                stream.within((0.015, 0.05))
+            } else {
+                0.0
+            },
+            ankle_colour: match stream.unit() {
+                u if u < 0.5 => skin,
+                u if u < 0.75 => WHITE,
+                u if u < 0.9 => BLACK,
+                _ => cloth(stream, wardrobe.upper_colours),
+            },
+            bag_trim: cloth(stream, wardrobe.upper_colours),
         }
     }
 }

@@ -6,10 +6,20 @@ use super::colour::{BLACK, Rgb, WHITE, luma, mixed};
 use super::identity::{Identity, Pattern};
 use super::surface::Surface;
 
-/// Patterns that run around the trunk.
+/// What is woven into the garment or printed on it.
 pub fn pattern(canvas: &mut Canvas, scene: &Scene, surface: &Surface) {
     let id = scene.identity;
     let second = id.second_colour;
+    if id.back_print {
+        let middle = std::f32::consts::PI;
+        let wide = 0.3 + 0.1 * ((id.weave >> 20) & 3) as f32;
+        let low = 0.34 + 0.05 * ((id.weave >> 22) & 3) as f32;
+        canvas.tint(
+            surface.patch((middle - wide, middle + wide), (0.2, low)),
+            second,
+            0.95,
+        );
+    }
     match id.pattern {
         Pattern::Plain | Pattern::Sleeves => {}
         Pattern::Hoops(count) => hoops(canvas, surface, count, second, 0.95),
@@ -45,6 +55,9 @@ pub fn pattern(canvas: &mut Canvas, scene: &Scene, surface: &Surface) {
                 }
             }
         }
+    }
+    if id.block < 1.0 {
+        canvas.tint(surface.band(id.block, 1.0), second, 1.0);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One crop: a person in front of a camera, boxed, occluded and recorded.
 
+use std::borrow::Cow;
 use std::f32::consts::{PI, TAU};
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use super::clothes::Scene;
 use super::domain::Domain;
 use super::figure;
 use super::identity::Identity;
+use super::maths;
 use super::pose::{Pose, Stance};
 use super::props::{Prop, PropKind};
 use super::sensor::{self, Plane};
@@ -53,7 +55,7 @@ pub struct Shot {
 pub struct Studio {
     domain: &'static Domain,
     pub streams: Streams,
-    pub cameras: Vec<Camera>,
+    cameras: Vec<Camera>,
 }
 
 impl Studio {
@@ -67,6 +69,22 @@ impl Studio {
             domain,
             streams,
             cameras,
+        }
+    }
+
+    /// How many cameras there are.
+    pub fn cameras(&self) -> u32 {
+        self.cameras.len() as u32
+    }
+
+    /// The camera that records a shot.
+    pub fn camera(&self, shot: Shot) -> Cow<'_, Camera> {
+        if self.domain.scattered {
+            let walk = (shot.camera << 20) | shot.sequence;
+            let mut stream = self.streams.stream("own camera", shot.identity, walk, 0);
+            Cow::Owned(Camera::draw(self.domain, &mut stream))
+        } else {
+            Cow::Borrowed(&self.cameras[shot.camera as usize])
         }
     }
 
@@ -86,7 +104,7 @@ impl Studio {
 
     /// Draws a crop: 8-bit RGB, row-major, `WIDTH` x `HEIGHT`.
     pub fn shoot(&self, identity: &Identity, shot: Shot) -> anyhow::Result<Vec<u8>> {
-        let camera = &self.cameras[shot.camera as usize];
+        let camera = &*self.camera(shot);
         let optics = &self.domain.optics;
         let mut track = self
             .streams
@@ -96,6 +114,7 @@ impl Studio {
             .stream("frame", shot.identity, shot.camera, shot.frame);
         let s = &mut stream;
 
+        let mood = optics.mood * track.bell();
         let stance = stance(camera, &mut track, s);
         let pose = Pose::new(identity, stance);
         let view = frame(camera, identity, stance.at, optics.framing, shot.boxing, s);
@@ -189,7 +208,7 @@ impl Studio {
             pixels,
         };
         blend(&mut light, &canvas);
-        Ok(sensor::record(light, &camera.sensor, s))
+        Ok(sensor::record(light, &camera.sensor, mood, s))
     }
 }
 
@@ -207,9 +226,9 @@ fn stance(camera: &Camera, track: &mut Stream, s: &mut Stream) -> Stance {
     ];
     let progress = s.within((-1.2, 1.2));
     let at = [
-        start[0] + progress * way.sin(),
+        start[0] + progress * maths::sin(way),
         0.0,
-        (start[2] - progress * way.cos()).max(2.5),
+        (start[2] - progress * maths::cos(way)).max(2.5),
     ];
     // `yaw` is relative to the world; a person beside the axis is seen from that much aside.
     Stance::walking(at, way + s.bell() * 0.12, s)

@@ -3,6 +3,7 @@
 //! Local axes of a person: x to their left, y up, z forward; metres once scaled by stature.
 
 use super::identity::Identity;
+use super::maths;
 use super::stream::Stream;
 use super::view::{Vec3, View, along, dot};
 
@@ -84,7 +85,7 @@ impl Stance {
 impl Pose {
     /// Puts `identity`'s body into `stance`.
     pub fn new(identity: &Identity, stance: Stance) -> Self {
-        let (sin, cos) = stance.yaw.sin_cos();
+        let (sin, cos) = maths::sin_cos(stance.yaw);
         let mut pose = Self {
             stance,
             stature: identity.stature,
@@ -140,8 +141,8 @@ impl Pose {
     /// Cosine between where the body (turned by `extra` radians) faces and the camera: 1 front.
     pub fn facing(&self, view: &View, extra: f32) -> f32 {
         let to_camera = along(view.eye, self.stance.at, -1.0);
-        let flat = to_camera[0].hypot(to_camera[2]).max(1e-3);
-        let (sin, cos) = (self.stance.yaw + extra).sin_cos();
+        let flat = maths::hypot(to_camera[0], to_camera[2]).max(1e-3);
+        let (sin, cos) = maths::sin_cos(self.stance.yaw + extra);
         (to_camera[0] * sin - to_camera[2] * cos) / flat
     }
 
@@ -169,25 +170,25 @@ fn leg(stance: &Stance, side: f32) -> (Vec3, Vec3, Vec3, Vec3) {
         } else {
             0.0
         };
-    let swing = 0.44 * stance.stride * phase.sin();
+    let swing = 0.44 * stance.stride * maths::sin(phase);
     // The knee bends while the leg comes forward, little while it carries the body.
-    let bend = stance.stride * (0.12 + 0.62 * (phase.cos().max(0.0)).powf(1.5));
+    let bend = stance.stride * (0.12 + 0.62 * maths::pow(maths::cos(phase).max(0.0), 1.5));
     let hip = [0.05 * side, 0.51, 0.0];
     let knee = [
         0.052 * side,
-        hip[1] - 0.245 * swing.cos(),
-        0.245 * swing.sin(),
+        hip[1] - 0.245 * maths::cos(swing),
+        0.245 * maths::sin(swing),
     ];
     let shin = swing - bend;
     let ankle = [
         0.05 * side,
-        knee[1] - 0.235 * shin.cos(),
-        knee[2] + 0.235 * shin.sin(),
+        knee[1] - 0.235 * maths::cos(shin),
+        knee[2] + 0.235 * maths::sin(shin),
     ];
     let pitch = 0.12 - shin.min(0.0) * 0.8;
     let toe = [
         0.065 * side,
-        ankle[1] - 0.022 - 0.1 * pitch.sin() * stance.stride,
+        ankle[1] - 0.022 - 0.1 * maths::sin(pitch) * stance.stride,
         ankle[2] + 0.1,
     ];
     (hip, knee, ankle, toe)
@@ -201,7 +202,7 @@ fn arm(stance: &Stance, identity: &Identity, side: f32) -> (Vec3, Vec3, Vec3) {
         } else {
             std::f32::consts::PI
         };
-    let mut swing = 0.42 * stance.stride * phase.sin();
+    let mut swing = 0.42 * stance.stride * maths::sin(phase);
     let mut bend = 0.2 + 0.25 * swing.max(0.0) + 0.12 * stance.stride;
     let mut inward = 0.1;
     match stance.gesture {
@@ -222,14 +223,14 @@ fn arm(stance: &Stance, identity: &Identity, side: f32) -> (Vec3, Vec3, Vec3) {
     let out = 0.1 * identity.girth;
     let elbow = [
         (reach + 0.165 * out) * side,
-        shoulder[1] - 0.165 * swing.cos(),
-        0.165 * swing.sin() - 0.006,
+        shoulder[1] - 0.165 * maths::cos(swing),
+        0.165 * maths::sin(swing) - 0.006,
     ];
     let fore = swing + bend;
     let wrist = [
         elbow[0] - 0.15 * inward * side,
-        elbow[1] - 0.15 * fore.cos(),
-        elbow[2] + 0.15 * fore.sin(),
+        elbow[1] - 0.15 * maths::cos(fore),
+        elbow[2] + 0.15 * maths::sin(fore),
     ];
     (shoulder, elbow, wrist)
 }

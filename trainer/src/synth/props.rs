@@ -2,6 +2,7 @@
 
 use super::canvas::{Canvas, capsule, ellipse, polygon};
 use super::colour::{self, Rgb, scaled};
+use super::maths;
 use super::stream::Stream;
 use super::view::{Vec3, View};
 
@@ -142,7 +143,12 @@ impl Prop {
                 for x in [-0.52, 0.52] {
                     let rim: Vec<_> = (0..=16)
                         .map(|k| std::f32::consts::TAU * k as f32 / 16.0)
-                        .map(|angle| spot(x + 0.33 * angle.cos(), 0.33 + 0.33 * angle.sin()))
+                        .map(|angle| {
+                            spot(
+                                x + 0.33 * maths::cos(angle),
+                                0.33 + 0.33 * maths::sin(angle),
+                            )
+                        })
                         .collect();
                     for pair in rim.windows(2) {
                         canvas.fill(capsule(pair[0], tyre, pair[1], tyre), [0.08; 3]);

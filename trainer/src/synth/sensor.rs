@@ -2,6 +2,7 @@
 
 use super::camera::Sensor;
 use super::colour::{Rgb, luma};
+use super::maths;
 use super::stream::Stream;
 
 /// A picture of RGB values, row-major.
@@ -26,7 +27,10 @@ impl Plane {
         }
         let reach = (sigma * 2.5).ceil() as usize;
         let mut taps: Vec<f32> = (0..=2 * reach)
-            .map(|k| (-0.5 * ((k as f32 - reach as f32) / sigma).powi(2)).exp())
+            .map(|k| {
+                let far = (k as f32 - reach as f32) / sigma;
+                maths::exp(-0.5 * far * far)
+            })
             .collect();
         let total: f32 = taps.iter().sum();
         taps.iter_mut().for_each(|tap| *tap /= total);
@@ -60,6 +64,23 @@ impl Plane {
         pass(&pass(self))
     }
 
+    /// Means of `length` pixels in a row: what moves while the shutter is open.
+    fn moved(&self, length: usize) -> Self {
+        let (w, before) = (self.width, length / 2);
+        let mut pixels = Vec::with_capacity(self.pixels.len());
+        for y in 0..self.height {
+            for x in 0..w {
+                let mut sum = [0.0f32; 3];
+                for k in 0..length {
+                    let rgb = self.at((x + k).saturating_sub(before).min(w - 1), y);
+                    sum = std::array::from_fn(|c| sum[c] + rgb[c]);
+                }
+                pixels.push(sum.map(|c| c / length as f32));
+            }
+        }
+        Self { pixels, ..*self }
+    }
+
     /// Bilinear resampling, pixel centres aligned.
     fn resized(&self, width: usize, height: usize) -> Self {
         let (sx, sy) = (
@@ -91,10 +112,21 @@ impl Plane {
     }
 }
 
-/// Records `light` with `sensor`; returns 8-bit RGB, row-major, of the same size.
-pub fn record(light: Plane, sensor: &Sensor, stream: &mut Stream) -> Vec<u8> {
+/// A curve through 0 and 1 that is straight for `tone` 0.5 and bends upwards for more.
+fn curve(value: f32, tone: f32) -> f32 {
+    let value = value.clamp(0.0, 1.3);
+    value / ((1.0 / tone - 2.0) * (1.0 - value) + 1.0)
+}
+
+/// Records `light` with `sensor`; returns 8-bit RGB, row-major, of the same size. `mood` above 0
+/// is more light, and warmer, than this camera usually sees.
+pub fn record(light: Plane, sensor: &Sensor, mood: f32, stream: &mut Stream) -> Vec<u8> {
     let (width, height) = (light.width, light.height);
-    let exposure = sensor.exposure * (1.0 + stream.bell() * 0.05);
+    let exposure = sensor.exposure * (1.0 + mood) * (1.0 + stream.bell() * 0.05);
+    let gain: Rgb = {
+        let [r, g, b] = sensor.gain;
+        [r * (1.0 + 0.3 * mood), g, b * (1.0 - 0.3 * mood)]
+    };
     let contrast = sensor.contrast * (1.0 + stream.bell() * 0.04);
     let mut plane = light;
     for (index, rgb) in plane.pixels.iter_mut().enumerate() {
@@ -102,12 +134,13 @@ pub fn record(light: Plane, sensor: &Sensor, stream: &mut Stream) -> Vec<u8> {
         let down = (index / width) as f32 / height as f32 - 0.5;
         let lit = exposure * (1.0 + sensor.slope.0 * across + sensor.slope.1 * down);
         let toned: Rgb = std::array::from_fn(|c| {
-            let value = rgb[c] * lit * sensor.gain[c];
+            let value = rgb[c] * lit * gain[c];
             (value - 0.45 * exposure) * contrast + 0.45 * exposure
         });
         let grey = luma(toned);
         *rgb = std::array::from_fn(|c| {
             let value = grey + (toned[c] - grey) * sensor.saturation;
+            let value = sensor.lift[c] + (1.0 - sensor.lift[c]) * curve(value, sensor.tone);
             value * (1.0 - sensor.haze) + sensor.haze * sensor.haze_colour[c] * exposure.min(1.0)
         });
     }
@@ -118,6 +151,9 @@ pub fn record(light: Plane, sensor: &Sensor, stream: &mut Stream) -> Vec<u8> {
         (width as f32 * fine).round() as usize,
         (height as f32 * fine).round() as usize,
     );
+    if stream.chance(sensor.motion) {
+        plane = plane.moved(2 + stream.below(3));
+    }
     let mut plane = plane.blurred(blur).resized(w.max(8), h.max(16));
     for rgb in &mut plane.pixels {
         // Brightness noise is common to the channels, colour noise is not.
@@ -130,7 +166,12 @@ pub fn record(light: Plane, sensor: &Sensor, stream: &mut Stream) -> Vec<u8> {
             *rgb = std::array::from_fn(|c| rgb[c] + (rgb[c] - low[c]) * sensor.sharpening);
         }
     }
-    let plane = plane.resized(width, height);
+    let mut plane = plane.resized(width, height);
+    let colours = plane.blurred(sensor.smear);
+    for (rgb, soft) in plane.pixels.iter_mut().zip(&colours.pixels) {
+        let detail = luma(*rgb) - luma(*soft);
+        *rgb = soft.map(|c| c + detail);
+    }
     plane
         .pixels
         .iter()

@@ -12,7 +12,7 @@ const GAP: u32 = 2;
 
 /// Shows the first people of a run as each camera sees them, before compression.
 pub fn contact_sheet(studio: &Studio, ids: usize) -> Result<RgbImage> {
-    let (people, cameras) = (PEOPLE.min(ids) as u32, studio.cameras.len() as u32);
+    let (people, cameras) = (PEOPLE.min(ids) as u32, studio.cameras());
     let size = (cameras * (WIDTH + GAP) - GAP, people * (HEIGHT + GAP) - GAP);
     let mut sheet = RgbImage::from_pixel(size.0, size.1, image::Rgb([255; 3]));
     for row in 0..people {

@@ -10,6 +10,7 @@ use tiny_skia::Path;
 
 use super::canvas::{Spot, polygon};
 use super::identity::Identity;
+use super::maths;
 use super::pose::Pose;
 use super::view::View;
 
@@ -125,7 +126,7 @@ impl<'a> Surface<'a> {
 
     /// Angle of the right edge in the picture at t.
     fn edge(&self, ring: &Ring) -> f32 {
-        (ring.a * self.rightward.0).atan2(ring.b * self.rightward.1)
+        maths::atan2(ring.a * self.rightward.0, ring.b * self.rightward.1)
     }
 
     /// Angle of the middle of the visible side at t.
@@ -134,7 +135,8 @@ impl<'a> Surface<'a> {
         let towards = self.pose.facing(self.view, 0.0);
         // The visible half is the one whose front (angle 0) weighs as the body faces.
         let candidate = edge - FRAC_PI_2;
-        if candidate.cos() * towards + candidate.sin() * self.pose.facing(self.view, FRAC_PI_2)
+        if maths::cos(candidate) * towards
+            + maths::sin(candidate) * self.pose.facing(self.view, FRAC_PI_2)
             >= 0.0
         {
             candidate
@@ -146,13 +148,17 @@ impl<'a> Surface<'a> {
     /// Pixel of a point of the cloth.
     pub fn at(&self, angle: f32, t: f32) -> Spot {
         let ring = self.ring(t);
-        let local = [ring.a * angle.sin(), ring.y, ring.b * angle.cos() + ring.z];
+        let local = [
+            ring.a * maths::sin(angle),
+            ring.y,
+            ring.b * maths::cos(angle) + ring.z,
+        ];
         self.view.project(self.pose.world(local))
     }
 
     /// How frontal a point is: 1 faces the viewer, 0 lies on the edge, negative is hidden.
     pub fn visibility(&self, angle: f32, t: f32) -> f32 {
-        (angle - self.middle(t)).cos()
+        maths::cos(angle - self.middle(t))
     }
 
     /// The visible part of the patch between two angles and two heights.

@@ -52,13 +52,19 @@ pub const COAT_PATTERNS: [(Pattern, f32); 3] = [
     (Pattern::Check(4), 1.0),
     (Pattern::Yoke, 0.5),
 ];
-pub const SHOES: [(Rgb, f32); 6] = [
+pub const SHOES: [(Rgb, f32); 12] = [
     (BLACK, 4.0),
     (WHITE, 2.5),
     (BROWN, 1.5),
     (CHARCOAL, 1.5),
     (colour::BLUE, 0.6),
     (colour::RED, 0.6),
+    (colour::GREY, 0.8),
+    (colour::SKY, 0.4),
+    (colour::ORANGE, 0.4),
+    (colour::YELLOW, 0.3),
+    (colour::PINK, 0.4),
+    (BEIGE, 0.5),
 ];
 pub const BAGS: [(Rgb, f32); 9] = [
     (BLACK, 4.0),

@@ -3,6 +3,7 @@
 mod classical;
 mod folders;
 mod msmt17;
+mod pkureid;
 mod statistics;
 mod table;
 
@@ -31,6 +32,8 @@ pub enum Layout {
     },
     /// A table of files.
     Csv,
+    /// PKU-Reid in Market-1501's layout, all of it for testing.
+    PkuReid,
     /// CUHK02, all of it for training.
     Cuhk02,
     /// CUHK-SYSU's crops, all for training.
@@ -45,7 +48,7 @@ pub enum Layout {
     Ilids(u8),
 }
 
-const NAMES: &str = "market1501, dukemtmc, msmt17, cuhk03np[:labeled], csv, cuhk02, cuhksysu, prid[:1..10], grid[:1..10], viper[:1..10], ilids[:1..10]";
+const NAMES: &str = "market1501, dukemtmc, msmt17, cuhk03np[:labeled], csv, pkureid, cuhk02, cuhksysu, prid[:1..10], grid[:1..10], viper[:1..10], ilids[:1..10]";
 
 /// What `NAME=DIR` may be, for `--help`.
 pub const HELP: &str = "\
@@ -55,6 +58,8 @@ Data as NAME=DIR:
   msmt17            the same folders, or the original list_*.txt with train and test
   cuhk03np          detected boxes in the same folders; cuhk03np:labeled for drawn ones
   csv               DIR is a CSV file: path, identity, camera, split (train, query, gallery)
+  pkureid           market1501's folders and names, the orientation as frame number; all
+                    identities test, queries are orientation 1
   cuhk02, cuhksysu  training images of the classical protocol
   prid, grid, viper, ilids
                     test sets of the classical protocol; viper:3 is the third of ten
@@ -75,6 +80,7 @@ impl Layout {
                 folders::split(inside, split, &folders::CUHK03NP)
             }
             Self::Csv => table::split(folder, split),
+            Self::PkuReid => pkureid::split(folder, split),
             Self::Cuhk02 => classical::cuhk02(folder, split),
             Self::CuhkSysu => classical::cuhk_sysu(folder, split),
             Self::Prid(division) => classical::prid(folder, split, division),
@@ -89,6 +95,7 @@ impl Layout {
         match self {
             Self::Cuhk02 | Self::CuhkSysu => Ok(vec![Split::Train]),
             Self::Csv => table::splits(folder),
+            Self::PkuReid => Ok(vec![Split::Query, Split::Gallery]),
             _ => Ok(Split::ALL.to_vec()),
         }
     }
@@ -111,6 +118,7 @@ impl Layout {
             Self::Msmt17 => "msmt17",
             Self::Cuhk03Np { .. } => "cuhk03np",
             Self::Csv => "csv",
+            Self::PkuReid => "pkureid",
             Self::Cuhk02 => "cuhk02",
             Self::CuhkSysu => "cuhksysu",
             Self::Prid(_) => "prid",
@@ -155,6 +163,7 @@ impl FromStr for Layout {
             ("cuhk03np", None | Some("detected")) => Self::Cuhk03Np { labeled: false },
             ("cuhk03np", Some("labeled")) => Self::Cuhk03Np { labeled: true },
             ("csv", None) => Self::Csv,
+            ("pkureid", None) => Self::PkuReid,
             ("cuhk02", None) => Self::Cuhk02,
             ("cuhksysu", None) => Self::CuhkSysu,
             ("prid", _) => Self::Prid(division()?),
@@ -180,6 +189,7 @@ mod tests {
             "viper",
             "grid:7",
             "csv",
+            "pkureid",
         ] {
             let layout: Result<Layout, String> = name.parse();
             assert_eq!(

@@ -50,7 +50,8 @@ impl Layout {
             Self::Cuhk02 => statistics((7_264, 1_816), 0, 0, 10),
             Self::CuhkSysu => statistics((34_574, 11_934), 0, 0, 1),
             // How many images half of i-LIDS' people have depends on which half.
-            Self::Csv | Self::Ilids(_) => None,
+            // Of PKU-Reid, parts are passed on.
+            Self::Csv | Self::Ilids(_) | Self::PkuReid => None,
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) static DOMAIN: Domain = Domain {
     name: "campus",
     description: "overcast winter campus, coats and backpacks, strong colour casts, 8 cameras",
     cameras: 8,
+    scattered: false,
     wardrobe: Wardrobe {
         uppers: &[
             (UpperKind::Coat, 3.2),
@@ -81,6 +82,11 @@ pub(super) static DOMAIN: Domain = Domain {
         resolution: (0.5, 0.95),
         sharpening: (0.0, 0.9),
         stretch: (0.92, 1.2),
+        tone: (0.4, 0.6),
+        lift: (0.0, 0.1),
+        smear: (0.2, 1.4),
+        motion: 0.2,
+        mood: 0.08,
         quality: (60.0, 90.0),
         sun: 0.08,
         framing: 0.045,

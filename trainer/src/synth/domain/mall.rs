@@ -11,6 +11,7 @@ pub(super) static DOMAIN: Domain = Domain {
     name: "mall",
     description: "indoor mall from steep ceiling cameras, warm light, low contrast, 5 cameras",
     cameras: 5,
+    scattered: false,
     wardrobe: Wardrobe {
         uppers: &[
             (UpperKind::Sweater, 2.5),
@@ -85,6 +86,11 @@ pub(super) static DOMAIN: Domain = Domain {
         resolution: (0.55, 0.95),
         sharpening: (0.0, 0.5),
         stretch: (0.9, 1.1),
+        tone: (0.45, 0.65),
+        lift: (0.0, 0.08),
+        smear: (0.2, 1.2),
+        motion: 0.15,
+        mood: 0.04,
         quality: (65.0, 90.0),
         sun: 0.0,
         framing: 0.05,

@@ -1,5 +1,6 @@
 //! Named domains: distributions over cameras and clothes.
 
+mod anywhere;
 mod campus;
 mod mall;
 mod night;
@@ -74,6 +75,16 @@ pub struct Optics {
     pub sharpening: Span,
     /// Width of the crop against its height, 1 keeps proportions.
     pub stretch: Span,
+    /// Tone curve: 0.5 is straight, more brightens what is dark, less darkens it.
+    pub tone: Span,
+    /// Light of a colour of its own that raises blacks.
+    pub lift: Span,
+    /// Standard deviation by which colour, not brightness, is blurred, output pixels.
+    pub smear: Span,
+    /// Probability of motion blur in a picture.
+    pub motion: f32,
+    /// Deviation of the light between one walk past a camera and the next.
+    pub mood: f32,
     /// JPEG quality.
     pub quality: Span,
     /// Probability that a camera sees hard sunlight.
@@ -94,6 +105,9 @@ pub struct Domain {
     pub description: &'static str,
     /// Cameras when none are asked for.
     pub cameras: usize,
+    /// Whether every walk past a camera is recorded by a camera and in a place of its own: more
+    /// variety than any set that was recorded anywhere has.
+    pub(super) scattered: bool,
     pub(super) wardrobe: Wardrobe,
     pub(super) grounds: &'static [(Ground, f32)],
     pub(super) backdrops: &'static [(Backdrop, f32)],
@@ -105,10 +119,11 @@ pub fn domains() -> &'static [&'static Domain] {
     &DOMAINS
 }
 
-static DOMAINS: [&Domain; 5] = [
+static DOMAINS: [&Domain; 6] = [
     &plaza::DOMAIN,
     &campus::DOMAIN,
     &mall::DOMAIN,
     &night::DOMAIN,
     &park::DOMAIN,
+    &anywhere::DOMAIN,
 ];

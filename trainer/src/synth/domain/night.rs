@@ -10,6 +10,7 @@ pub(super) static DOMAIN: Domain = Domain {
     name: "night",
     description: "dark streets under sodium and white lamps, noise and blur, 6 cameras",
     cameras: 6,
+    scattered: false,
     wardrobe: Wardrobe {
         uppers: &[
             (UpperKind::Jacket, 3.0),
@@ -81,6 +82,11 @@ pub(super) static DOMAIN: Domain = Domain {
         resolution: (0.45, 0.8),
         sharpening: (0.0, 0.6),
         stretch: (0.92, 1.15),
+        tone: (0.36, 0.55),
+        lift: (0.0, 0.12),
+        smear: (0.5, 2.0),
+        motion: 0.35,
+        mood: 0.12,
         quality: (45.0, 80.0),
         sun: 0.0,
         framing: 0.05,

@@ -11,6 +11,7 @@ pub(super) static DOMAIN: Domain = Domain {
     name: "park",
     description: "autumn park, layered clothes, crushed and washed-out cameras side by side, 5 cameras",
     cameras: 5,
+    scattered: false,
     wardrobe: Wardrobe {
         uppers: &[
             (UpperKind::Sweater, 2.6),
@@ -85,6 +86,11 @@ pub(super) static DOMAIN: Domain = Domain {
         resolution: (0.5, 0.95),
         sharpening: (0.0, 1.3),
         stretch: (1.0, 1.4),
+        tone: (0.34, 0.66),
+        lift: (0.0, 0.13),
+        smear: (0.2, 1.5),
+        motion: 0.2,
+        mood: 0.14,
         quality: (55.0, 88.0),
         sun: 0.35,
         framing: 0.03,

@@ -11,6 +11,7 @@ pub(super) static DOMAIN: Domain = Domain {
     name: "plaza",
     description: "sunny summer square, bright casual clothes, hard shadows, 6 cameras",
     cameras: 6,
+    scattered: false,
     wardrobe: Wardrobe {
         uppers: &[
             (UpperKind::TShirt, 6.0),
@@ -86,6 +87,11 @@ pub(super) static DOMAIN: Domain = Domain {
         resolution: (0.65, 1.0),
         sharpening: (0.2, 1.1),
         stretch: (0.95, 1.2),
+        tone: (0.45, 0.6),
+        lift: (0.0, 0.04),
+        smear: (0.0, 0.8),
+        motion: 0.15,
+        mood: 0.1,
         quality: (72.0, 92.0),
         sun: 0.75,
         framing: 0.035,
