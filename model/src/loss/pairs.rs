@@ -4,8 +4,8 @@ use burn::prelude::*;
 
 use super::cross_entropy;
 
-/// Similarities of all pairs of a batch, times the scale: L2-normalised `images` and
-/// `captions`, both `[B, d]`, `scale` `[1]`; `[B, B]`.
+/// Similarities of images and captions, times the scale: L2-normalised `images` `[B, d]` and
+/// `captions` `[C, d]`, `scale` `[1]`; `[B, C]`.
 pub fn pair_logits<B: Backend>(
     images: Tensor<B, 2>,
     captions: Tensor<B, 2>,
@@ -14,7 +14,7 @@ pub fn pair_logits<B: Backend>(
     images.matmul(captions.transpose()) * scale.unsqueeze::<2>()
 }
 
-/// Symmetric cross entropy of [`pair_logits`], where row i and column i belong together:
+/// Symmetric cross entropy of [`pair_logits`] `[B, B]`, where row i and column i belong together:
 /// the mean of the loss that finds a caption for every image and the one that finds an image
 /// for every caption (InfoNCE both ways), `[1]`.
 pub fn pair_loss<B: Backend>(logits: Tensor<B, 2>) -> Tensor<B, 1> {

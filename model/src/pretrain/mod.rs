@@ -4,7 +4,9 @@
 mod attributes;
 mod denoiser;
 mod pairs;
+mod words;
 
 pub use attributes::AttributeEncoder;
 pub use denoiser::AttributeDenoiser;
 pub use pairs::{ImageAttributePairs, Matched};
+pub use words::{Named, name_attributes};

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::prelude::*;
 
-use super::AttributeEncoder;
+use super::{AttributeEncoder, Named, name_attributes};
 use crate::loss::{pair_logits, pair_loss};
 use crate::reid::{EncoderConfig, ReidEncoder, l2_normalize};
 
@@ -19,10 +19,13 @@ pub struct ImageAttributePairs<B: Backend> {
 
 /// What a batch of pairs gives.
 pub struct Matched<B: Backend> {
-    /// Symmetric contrastive loss, `[1]`.
+    /// Symmetric contrastive loss of pictures and all that is told of them, `[1]`.
     pub loss: Tensor<B, 1>,
     /// Share of the images whose own attributes are the most similar of the batch, `[1]`.
     pub accuracy: Tensor<B, 1>,
+    /// The same pictures against captions of one attribute each. Long captions differ in so
+    /// much that a small batch teaches little of any one attribute; short ones teach all.
+    pub named: Named<B>,
 }
 
 /// CLIP's temperature at the start; its inverse is the scale.
@@ -45,17 +48,27 @@ impl<B: Backend> ImageAttributePairs<B> {
     }
 
     /// Normalised images `[B, 3, height, width]` and the attributes that are told of each,
-    /// `[B, values]`.
-    pub fn forward(&self, images: Tensor<B, 4>, marks: Tensor<B, 2>) -> Matched<B> {
+    /// `[B, values]`; `sizes` are the numbers of values of each attribute.
+    pub fn forward(
+        &self,
+        images: Tensor<B, 4>,
+        marks: Tensor<B, 2>,
+        sizes: &[usize],
+    ) -> Matched<B> {
+        let scale = self.logit_scale.val().exp();
         let images = l2_normalize(self.encoder.embed_before_neck(images, None));
-        let captions = l2_normalize(self.attributes.forward(marks));
-        let logits = pair_logits(images, captions, self.logit_scale.val().exp());
+        let captions = |marks| l2_normalize(self.attributes.forward(marks));
+        let words = captions(Tensor::eye(sizes.iter().sum(), &marks.device()));
+        let words = pair_logits(images.clone(), words, scale.clone());
+        let named = name_attributes(words, marks.clone(), sizes);
+        let logits = pair_logits(images, captions(marks), scale);
         let [count, _] = logits.dims();
         let own = Tensor::<B, 1, Int>::arange(0..count as i64, &logits.device());
         let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
         Matched {
             loss: pair_loss(logits),
             accuracy: nearest.equal(own).float().mean(),
+            named,
         }
     }
 

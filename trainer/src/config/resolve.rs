@@ -148,7 +148,7 @@ impl RawDiffusion {
             Some("small") => (
                 Some(VaeConfig::small()),
                 Some(UnetConfig::small()),
-                Some(64),
+                Some(32),
             ),
             Some("tiny") => (Some(VaeConfig::tiny()), Some(UnetConfig::tiny()), Some(32)),
             Some(other) => bail!(

@@ -15,6 +15,7 @@ use rand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::command::Order;
+use super::figures::Means;
 use super::lesson::{Lesson, Schooling};
 use super::pictures::{Batch, Pictures};
 use super::settings::{Course, TRAINING};
@@ -269,7 +270,7 @@ fn latent(config: &DiffusionConfig) -> [usize; 3] {
     [config.vae.latent, side, side]
 }
 
-fn note(facts: &mut Map<String, Value>, part: &str, figures: Vec<(&'static str, f64)>) {
+fn note(facts: &mut Map<String, Value>, part: &str, figures: Means) {
     for (name, value) in figures {
         facts.insert(format!("{part} {name}"), json!(value));
     }

@@ -10,6 +10,9 @@ use serde_json::{Map, json};
 use crate::tensorboard::{EventWriter, now};
 use crate::train::StepLog;
 
+/// Figures by their names.
+pub type Means = Vec<(&'static str, f64)>;
+
 /// Named figures of every step, and their means since the last line.
 pub struct Figures {
     names: &'static [&'static str],
@@ -93,7 +96,7 @@ impl Figures {
     }
 
     /// The means of the last line.
-    pub fn summary(&self) -> Vec<(&'static str, f64)> {
+    pub fn summary(&self) -> Means {
         self.names.iter().copied().zip(self.means.clone()).collect()
     }
 

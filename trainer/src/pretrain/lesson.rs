@@ -13,7 +13,7 @@ use indicatif::HumanDuration;
 
 use super::ahead::Ahead;
 use super::checkpoint::Standing;
-use super::figures::Figures;
+use super::figures::{Figures, Means};
 use super::pictures::{Batch, Pictures};
 use super::settings::Course;
 use crate::files;
@@ -65,7 +65,7 @@ impl Schooling<'_> {
         model: L::Model,
         pictures: Pictures,
         device: &B::Device,
-    ) -> Result<(L::Model, Vec<(&'static str, f64)>)> {
+    ) -> Result<(L::Model, Means)> {
         let start = Standing {
             model,
             optimizer: adam(0.0).init(),

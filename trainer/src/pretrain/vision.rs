@@ -24,11 +24,14 @@ struct Pairs<D>(D);
 
 impl<B: AutodiffBackend> Lesson<B> for Pairs<B::Device> {
     type Model = ImageAttributePairs<B>;
-    const FIGURES: &'static [&'static str] = &["loss", "matched"];
+    const FIGURES: &'static [&'static str] = &["loss", "pairs", "matched", "words", "named"];
 
     fn step(&self, model: &Self::Model, batch: &Batch, _step: u64) -> Vec<Tensor<B, 1>> {
-        let matched = model.forward(batch.pixels(&self.0), batch.marks(&self.0));
-        vec![matched.loss, matched.accuracy]
+        let sizes = ATTRIBUTES.each_ref().map(|attribute| attribute.values);
+        let matched = model.forward(batch.pixels(&self.0), batch.marks(&self.0), &sizes);
+        let (pairs, words) = (matched.loss, matched.named.loss);
+        let loss = pairs.clone() + words.clone();
+        vec![loss, pairs, matched.accuracy, words, matched.named.accuracy]
     }
 
     fn settle(&self, model: Self::Model) -> Self::Model {

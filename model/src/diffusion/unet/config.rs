@@ -52,11 +52,11 @@ impl UnetConfig {
         }
     }
 
-    /// Two levels of 64 and 128 channels, transformers at both.
+    /// Two levels of 32 and 64 channels, transformers at both.
     pub fn small() -> Self {
         Self {
             latent: 4,
-            channels: vec![64, 128],
+            channels: vec![32, 64],
             attention: vec![true, true],
             blocks: 1,
             heads: 4,

@@ -45,13 +45,12 @@ impl VaeConfig {
         }
     }
 
-    /// Four levels of 8 to 64 channels: an eighth of the image's side, as in Stable
-    /// Diffusion.
+    /// Three levels of 16, 32 and 64 channels: a quarter of the image's side.
     pub fn small() -> Self {
         Self {
-            channels: vec![8, 16, 32, 64],
+            channels: vec![16, 32, 64],
             blocks: 1,
-            groups: 4,
+            groups: 8,
             latent: 4,
             scale: None,
         }
