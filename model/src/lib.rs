@@ -14,6 +14,7 @@
 //! | `condition` | prompts, schemes, transforms (feature `training`) |
 //! | `loss` | ID loss, prototype memory, contrastive loss (feature `training`) |
 //! | `dcac` | the whole method in one forward (feature `training`) |
+//! | `pretrain` | stand-ins for CLIP and Stable Diffusion: image-attribute pairs, denoising (feature `training`) |
 //! | [`cpu`] | the exported encoder on one CPU core, without burn, for browsers |
 //! | [`image`] | Pillow-exact resize, normalisation, augmentation |
 //! | [`retrieval`] | ranking, CMC, mAP, maps of embeddings |
@@ -32,6 +33,8 @@ pub mod image;
 pub mod loss;
 #[cfg(feature = "tensors")]
 pub mod nn;
+#[cfg(feature = "training")]
+pub mod pretrain;
 pub mod reid;
 pub mod retrieval;
 pub mod weights;

@@ -1,6 +1,6 @@
 //! The networks and losses against transformers, diffusers, peft and torch.
-//! Golden files: `tests/golden/make_networks.py` and
-//! `make_class_activation.py`.
+//! Golden files: `tests/golden/make_networks.py`, `make_class_activation.py` and
+//! `make_pairs.py`.
 #![cfg(feature = "training")]
 
 mod common;
@@ -17,7 +17,8 @@ use dcac_model::diffusion::{
     Adapters, FineTune, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
 };
 use dcac_model::loss::{
-    MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, denoising_loss, identity_loss,
+    MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, denoising_loss,
+    identity_loss, pair_logits, pair_loss,
 };
 use dcac_model::nn::BatchNorm1d;
 use dcac_model::reid::EncoderConfig;
@@ -181,6 +182,26 @@ fn losses() {
         &golden,
         1e-5,
     );
+}
+
+/// CLIP's loss over pairs, and where it leads.
+#[test]
+fn pairs() {
+    let golden = Golden::open("pairs");
+    let leaf = |name: &str| golden.tensor::<Train, 2>(name).require_grad();
+    let (images, captions) = (leaf("images"), leaf("captions"));
+    let scale = golden.tensor::<Train, 1>("scale").require_grad();
+    let logits = pair_logits(images.clone(), captions.clone(), scale.clone());
+    assert_close("logits", logits.clone().inner(), &golden, 1e-6);
+    let loss = pair_loss(logits);
+    assert_close("loss", loss.clone().inner(), &golden, 1e-6);
+    let gradients = loss.backward();
+    for (name, tensor) in [("images", images), ("captions", captions)] {
+        let gradient = tensor.grad(&gradients).unwrap();
+        assert_close(&format!("grad.{name}"), gradient, &golden, 1e-5);
+    }
+    let gradient = scale.grad(&gradients).unwrap();
+    assert_close("grad.scale", gradient, &golden, 1e-5);
 }
 
 /// The centroids that an epoch starts from, and three steps of either update.

@@ -4,8 +4,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    bench, doctor, evaluate, export, extract, gradcam, import, index, info, parallel, rank, report,
-    reproduce, synth, train,
+    bench, doctor, evaluate, export, extract, gradcam, import, index, info, parallel, pretrain,
+    rank, report, reproduce, synth, train,
 };
 
 /// Train, evaluate and export person re-identification models by DCAC.
@@ -32,6 +32,8 @@ enum Command {
     Synth(synth::SynthArgs),
     /// Look at every image of a data set and say what is wrong with it
     Doctor(doctor::DoctorArgs),
+    /// Make small weights to begin a training with, from drawn people
+    Pretrain(pretrain::PretrainArgs),
     /// Train by DCAC, or its baseline, and evaluate at the end
     Train(train::TrainArgs),
     /// Run the rows of one of the paper's tables and set them beside its figures
@@ -68,6 +70,7 @@ impl Cli {
         match self.command {
             Command::Synth(args) => synth::run(args),
             Command::Doctor(args) => doctor::run(&args),
+            Command::Pretrain(args) => pretrain::run(args),
             Command::Train(args) => train::command(args),
             Command::Reproduce(args) => reproduce::run(&args),
             Command::Coordinate(args) => parallel::coordinate(&args),

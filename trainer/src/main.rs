@@ -20,6 +20,7 @@ mod model_dir;
 mod onnx;
 mod page;
 mod parallel;
+mod pretrain;
 mod random;
 mod rank;
 mod report;

@@ -89,6 +89,14 @@ impl<B: Backend> ResnetBlock<B> {
     }
 }
 
+/// Repeats every position of `[B, C, H, W]` in a 2 x 2 square (nearest neighbour).
+pub(super) fn double<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch * channels, height, 1, width, 1])
+        .expand([batch * channels, height, 2, width, 2])
+        .reshape([batch, channels, 2 * height, 2 * width])
+}
+
 /// Operations (two per multiply-add) of one block on `pixels` positions.
 pub(super) fn resnet_flops(input: usize, output: usize, time: Option<usize>, pixels: u64) -> u64 {
     let (input, output) = (input as u64, output as u64);

@@ -103,10 +103,11 @@ impl RawConfig {
         let vit = match (self.encoder.vit, self.encoder.preset.as_deref()) {
             (Some(vit), _) => vit,
             (None, Some("vit-b-16")) => VitConfig::vit_b_16(),
+            (None, Some("small")) => VitConfig::small(),
             (None, Some("tiny")) => VitConfig::tiny(),
-            (None, Some(other)) => {
-                bail!("`encoder.preset` is \"{other}\", expected \"vit-b-16\" or \"tiny\"")
-            }
+            (None, Some(other)) => bail!(
+                "`encoder.preset` is \"{other}\", expected \"vit-b-16\", \"small\" or \"tiny\""
+            ),
             (None, None) => bail!("[encoder] needs a `preset` or a table `vit` of sizes"),
         };
         let diffusion = match self.diffusion {
@@ -144,10 +145,15 @@ impl RawDiffusion {
                 Some(UnetConfig::sd_1_5()),
                 Some(128),
             ),
+            Some("small") => (
+                Some(VaeConfig::small()),
+                Some(UnetConfig::small()),
+                Some(32),
+            ),
             Some("tiny") => (Some(VaeConfig::tiny()), Some(UnetConfig::tiny()), Some(32)),
-            Some(other) => {
-                bail!("`diffusion.preset` is \"{other}\", expected \"sd-1.5\" or \"tiny\"")
-            }
+            Some(other) => bail!(
+                "`diffusion.preset` is \"{other}\", expected \"sd-1.5\", \"small\" or \"tiny\""
+            ),
             None => (None, None, None),
         };
         let needed = |what: &str| format!("[diffusion] needs a `preset` or `{what}`");

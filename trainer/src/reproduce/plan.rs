@@ -15,6 +15,8 @@ use crate::data::{NamedData, distinct};
 pub enum Preset {
     /// CLIP ViT-B/16 and Stable Diffusion v1.5
     Paper,
+    /// The sizes, rates and losses of small-dcac.toml and small-baseline.toml
+    Small,
     /// The sizes, rates and losses of tiny-dcac.toml and tiny-baseline.toml
     Tiny,
 }
@@ -109,15 +111,20 @@ fn cell(table: &Table, row: &Row, column: &str, cast: &Cast, settings: &Settings
 /// The configuration of a row at the wanted size.
 fn resolve(name: &str, settings: &Settings, seed: u64) -> Result<RunConfig> {
     let row = config(name)?;
-    let mut table = match settings.preset {
-        Preset::Paper => row,
-        Preset::Tiny => {
-            let base = if row.contains_key("diffusion") {
-                "tiny-dcac"
+    let size = match settings.preset {
+        Preset::Paper => None,
+        Preset::Small => Some("small"),
+        Preset::Tiny => Some("tiny"),
+    };
+    let mut table = match size {
+        None => row,
+        Some(size) => {
+            let method = if row.contains_key("diffusion") {
+                "dcac"
             } else {
-                "tiny-baseline"
+                "baseline"
             };
-            let mut table = config(base)?;
+            let mut table = config(&format!("{size}-{method}"))?;
             merge(&mut table, row);
             table
         }

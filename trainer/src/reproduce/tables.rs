@@ -146,9 +146,10 @@ mod tests {
         assert!(Table::read("1").is_err() && Table::read("11").is_err());
         for name in names(&CONFIGS) {
             resolved(&name);
-            assert!(used.contains(&name) || name.starts_with("tiny-"), "{name}");
+            let preset = name.starts_with("tiny-") || name.starts_with("small-");
+            assert!(used.contains(&name) || preset, "{name}");
         }
-        assert_eq!(used.len(), names(&CONFIGS).len() - 2);
+        assert_eq!(used.len(), names(&CONFIGS).len() - 4);
     }
 
     #[test]

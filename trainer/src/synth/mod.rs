@@ -4,6 +4,7 @@
 //! cameras and clothes, a [`picture::Shot`] one person at one moment in front of one camera.
 //! Every picture owns its random streams, so neither order nor threads change a byte.
 
+mod attributes;
 mod backdrop;
 mod bags;
 mod camera;
@@ -13,6 +14,7 @@ mod clothes;
 mod colour;
 mod command;
 mod domain;
+mod endless;
 mod figure;
 mod hats;
 mod head;
@@ -34,7 +36,9 @@ mod surface;
 mod view;
 mod wardrobe;
 
+pub use attributes::{ATTRIBUTES, values as attribute_values};
 pub use command::{SynthArgs, run};
+pub use endless::Endless;
 
 use std::fs;
 use std::path::{Path, PathBuf};

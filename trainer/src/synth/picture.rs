@@ -102,16 +102,31 @@ impl Studio {
         identity
     }
 
+    /// How far the person of a shot is turned from facing the camera, radians.
+    pub fn heading(&self, shot: Shot) -> f32 {
+        let (mut track, mut frame) = self.moment(shot);
+        let camera = &self.cameras[shot.camera as usize];
+        let stance = stance(camera, &mut track, &mut frame);
+        // A person beside the optical axis is seen from that much aside.
+        stance.yaw + stance.at[0].atan2(stance.at[2])
+    }
+
+    /// Random streams of a shot: the walk that it is part of, and the picture itself.
+    fn moment(&self, shot: Shot) -> (Stream, Stream) {
+        let Shot {
+            identity, camera, ..
+        } = shot;
+        (
+            (self.streams).stream("track", identity, camera, shot.sequence),
+            (self.streams).stream("frame", identity, camera, shot.frame),
+        )
+    }
+
     /// Draws a crop: 8-bit RGB, row-major, `WIDTH` x `HEIGHT`.
     pub fn shoot(&self, identity: &Identity, shot: Shot) -> anyhow::Result<Vec<u8>> {
         let camera = &*self.camera(shot);
         let optics = &self.domain.optics;
-        let mut track = self
-            .streams
-            .stream("track", shot.identity, shot.camera, shot.sequence);
-        let mut stream = self
-            .streams
-            .stream("frame", shot.identity, shot.camera, shot.frame);
+        let (mut track, mut stream) = self.moment(shot);
         let s = &mut stream;
 
         let mood = optics.mood * track.bell();

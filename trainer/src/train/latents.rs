@@ -148,7 +148,7 @@ fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {
 }
 
 /// Standard deviation of all values, never 0.
-fn deviation(values: &[f32]) -> f64 {
+pub fn deviation(values: &[f32]) -> f64 {
     let count = values.len().max(1) as f64;
     let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
     let variance = (values.iter())

@@ -1,10 +1,10 @@
 //! Co-training.
 
 mod book;
-mod checkpoint;
+pub mod checkpoint;
 mod command;
 mod cost;
-mod gradients;
+pub mod gradients;
 mod identities;
 mod latent_file;
 mod latents;
@@ -24,7 +24,10 @@ pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
 pub use cost::{Cost, RunCost, peak_memory};
 pub use identities::{IDENTITIES, read as run_identities};
-pub use metrics::{Evaluation, StepMetrics, evaluation_at, read_evaluations, read_metrics};
+pub use latents::deviation;
+pub use metrics::{
+    Evaluation, StepLog, StepMetrics, evaluation_at, read_evaluations, read_metrics,
+};
 pub use record::{RunRecord, RunState, read_figures};
 pub use request::TrainRequest;
 pub use run::run;

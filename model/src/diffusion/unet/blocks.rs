@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::prelude::*;
 
-use super::super::resnet::{ResnetBlock, ResnetStyle, conv3x3};
+use super::super::resnet::{ResnetBlock, ResnetStyle, conv3x3, double};
 use super::UnetConfig;
 use super::transformer::{Adapters, SpatialTransformer};
 use crate::nn;
@@ -162,12 +162,4 @@ impl<B: Backend> UpBlock<B> {
             None => x,
         }
     }
-}
-
-/// Repeats every position of `[B, C, H, W]` in a 2 x 2 square (nearest neighbour).
-fn double<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
-    let [batch, channels, height, width] = x.dims();
-    x.reshape([batch * channels, height, 1, width, 1])
-        .expand([batch * channels, height, 2, width, 2])
-        .reshape([batch, channels, 2 * height, 2 * width])
 }

@@ -52,6 +52,19 @@ impl UnetConfig {
         }
     }
 
+    /// Two levels of 32 and 64 channels, transformers at both.
+    pub fn small() -> Self {
+        Self {
+            latent: 4,
+            channels: vec![32, 64],
+            attention: vec![true, true],
+            blocks: 1,
+            heads: 4,
+            context: 128,
+            groups: 8,
+        }
+    }
+
     /// Width of the time embedding.
     pub fn time(&self) -> usize {
         4 * self.channels[0]

@@ -111,6 +111,7 @@ pub(super) fn transformers(name: &str) -> Place {
 pub(super) fn timm(name: &str) -> Place {
     match name {
         "head.bias" => Place::Zero("CLIP's projection has no bias; timm stores zeros"),
+        _ if name.starts_with("neck.") => Place::Ignored("neck of a model folder; CLIP has none"),
         _ => Place::whole(name),
     }
 }

@@ -31,6 +31,7 @@ pub fn to_diffusers(name: &str) -> String {
     name.replace(".mid_block.attention.", ".mid_block.attentions.0.")
         .replace(".to_out.", ".to_out.0.")
         .replace(".downsampler.", ".downsamplers.0.conv.")
+        .replace(".upsampler.", ".upsamplers.0.conv.")
 }
 
 /// The first release's names.

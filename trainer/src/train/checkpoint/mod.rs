@@ -3,8 +3,8 @@
 //! `checkpoints/step-N/` appears whole or not at all. It holds what training changes; what
 //! it never changes is written once, as `checkpoints/frozen.safetensors`.
 
-mod folders;
-mod moments;
+pub mod folders;
+pub mod moments;
 mod state;
 mod transfer;
 
@@ -82,7 +82,7 @@ impl Checkpoint {
         };
         let model = trainer.inference_model();
         write(WEIGHTS, &split(trainer.config(), &model).1)?;
-        let mut resume = moments::values(trainer);
+        let mut resume = moments::values(&trainer.model, &trainer.optimizer);
         resume.push(memory_values(&trainer.memory));
         write(RESUME, &resume)?;
         files::write_json(&folder.draft().join(STATE), self)?;
@@ -157,7 +157,7 @@ pub fn load_vae<B: Backend>(run: &Path, vae: VaeEncoder<B>) -> Result<VaeEncoder
 }
 
 /// Fills a module; every tensor of it must be there, and no other.
-fn fill<B: Backend, M: burn::module::Module<B>>(
+pub fn fill<B: Backend, M: burn::module::Module<B>>(
     module: M,
     tensors: Tensors,
     path: &Path,
@@ -191,7 +191,10 @@ pub fn restore<B: AutodiffBackend>(folder: &Path, trainer: &mut Trainer<B>) -> R
         .and_then(|memory| read_memory(&memory))
         .with_context(foreign)?;
     trainer.memory = memory;
-    moments::restore(trainer, &tensors).with_context(foreign)
+    let (model, optimizer) = (&trainer.model, trainer.optimizer.clone());
+    trainer.optimizer =
+        moments::restore(model, optimizer, &tensors, trainer.device()).with_context(foreign)?;
+    Ok(())
 }
 
 fn memory_values(memory: &PrototypeMemory) -> Values {
@@ -211,7 +214,7 @@ fn read_memory(stored: &Stored) -> Result<PrototypeMemory> {
 }
 
 /// The tensors of a file.
-fn open(path: &Path) -> Result<Tensors> {
+pub fn open(path: &Path) -> Result<Tensors> {
     safetensors(&TensorFile::open(path)?)
         .with_context(|| format!("{} is cut short or no checkpoint", path.display()))
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail};
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
+use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::record::AdaptorRecord;
 use burn::optim::{Adam, AdamState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -11,19 +12,24 @@ use burn::tensor::{Tensor, TensorData};
 use dcac_model::weights::Values;
 
 use crate::tensors::Tensors;
-use crate::train::step::Trainer;
+
+/// Adam for a model, with its moments.
+pub type AdamOf<B, M> = OptimizerAdaptor<Adam, M, B>;
 
 /// First and second moment, and how often they were moved.
 const PARTS: [&str; 3] = ["moment_1", "moment_2", "steps"];
 
-/// Every moment of a trainer's optimiser.
-pub fn values<B: AutodiffBackend>(trainer: &Trainer<B>) -> Vec<Values> {
-    let mut collect = Collect {
-        records: trainer.optimizer.to_record().into_iter().collect(),
+/// Every moment of an optimiser of `model`.
+pub fn values<B: AutodiffBackend, M: AutodiffModule<B>>(
+    model: &M,
+    optimizer: &AdamOf<B, M>,
+) -> Vec<Values> {
+    let mut collect = Collect::<B> {
+        records: optimizer.to_record().into_iter().collect(),
         path: Vec::new(),
         values: Vec::new(),
     };
-    trainer.model.visit(&mut collect);
+    model.visit(&mut collect);
     collect.values
 }
 
@@ -72,19 +78,24 @@ fn tensor<B: Backend, const D: usize>(name: String, tensor: Tensor<B, D>) -> Val
     }
 }
 
-/// Gives a trainer's optimiser the moments of a checkpoint.
+/// The optimiser of `model` with the moments of a checkpoint.
 ///
 /// # Errors
 /// Moments that belong to no trained parameter, or of another shape.
-pub fn restore<B: AutodiffBackend>(trainer: &mut Trainer<B>, tensors: &Tensors) -> Result<()> {
+pub fn restore<B: AutodiffBackend, M: AutodiffModule<B>>(
+    model: &M,
+    optimizer: AdamOf<B, M>,
+    tensors: &Tensors,
+    device: &B::Device,
+) -> Result<AdamOf<B, M>> {
     let mut restore = Restore::<B> {
         tensors,
-        device: trainer.device().clone(),
+        device: device.clone(),
         path: Vec::new(),
         records: HashMap::new(),
         failed: None,
     };
-    trainer.model.visit(&mut restore);
+    model.visit(&mut restore);
     if let Some(error) = restore.failed {
         return Err(error);
     }
@@ -96,8 +107,7 @@ pub fn restore<B: AutodiffBackend>(trainer: &mut Trainer<B>, tensors: &Tensors) 
         );
     }
     let records = restore.records.into_iter().collect();
-    trainer.optimizer = trainer.optimizer.clone().load_record(records);
-    Ok(())
+    Ok(optimizer.load_record(records))
 }
 
 struct Restore<'a, B: AutodiffBackend> {

@@ -1,0 +1,113 @@
+//! Batches of drawn pictures and of what is told of them.
+
+use anyhow::Result;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use dcac_model::image::{Augmentation, Preprocess};
+use rand::Rng;
+use rayon::prelude::*;
+
+use super::settings::Settings;
+use crate::random;
+use crate::synth::{ATTRIBUTES, Endless, attribute_values};
+
+/// Share of the attributes that are told of a picture: no caption tells everything.
+const TOLD: f64 = 0.85;
+
+/// Draws the batches of steps, each picture once.
+pub struct Pictures {
+    people: Endless,
+    view: Preprocess,
+    augment: Option<Augmentation>,
+    /// Share of the pictures of which nothing is told.
+    untold: f64,
+    batch: usize,
+    seed: u64,
+}
+
+/// One batch of B pictures.
+pub struct Batch {
+    pixels: Vec<f32>,
+    marks: Vec<f32>,
+    /// `[height, width]`.
+    size: [usize; 2],
+}
+
+impl Pictures {
+    /// Pictures as `view` and the augmentation show them.
+    pub fn new(
+        settings: &Settings,
+        batch: usize,
+        view: Preprocess,
+        augment: Option<Augmentation>,
+        untold: f64,
+    ) -> Result<Self> {
+        Ok(Self {
+            people: Endless::new(&settings.domains, settings.seed)?,
+            view,
+            augment,
+            untold,
+            batch,
+            seed: settings.seed,
+        })
+    }
+
+    /// The batch of a step.
+    pub fn batch(&self, step: u64) -> Result<Batch> {
+        let (size, values) = (self.view.len(), attribute_values());
+        let mut pixels = vec![0.0; self.batch * size];
+        let mut marks = vec![0.0; self.batch * values];
+        let rows = pixels.par_chunks_mut(size);
+        let rows = rows.zip(marks.par_chunks_mut(values)).enumerate();
+        rows.try_for_each(|(place, (pixels, marks))| {
+            let number = step * self.batch as u64 + place as u64;
+            self.picture(number, pixels, marks)
+        })?;
+        Ok(Batch {
+            pixels,
+            marks,
+            size: [self.view.height, self.view.width],
+        })
+    }
+
+    fn picture(&self, number: u64, pixels: &mut [f32], marks: &mut [f32]) -> Result<()> {
+        let drawn = self.people.draw(number)?;
+        let mut rng = random::stream(self.seed, "pretraining picture", number);
+        match &self.augment {
+            Some(augment) => {
+                (augment.sample(&self.view, &mut rng)).apply(&self.view, &drawn.pixels, pixels)
+            }
+            None => self.view.apply(&drawn.pixels, pixels),
+        }
+        let told = if rng.random_bool(self.untold) {
+            0.0
+        } else {
+            TOLD
+        };
+        let mut first = 0;
+        for (attribute, value) in ATTRIBUTES.iter().zip(drawn.attributes) {
+            if rng.random_bool(told) {
+                marks[first + value] = 1.0;
+            }
+            first += attribute.values;
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    /// `[B, 3, height, width]`.
+    pub fn pixels<B: Backend>(&self, device: &B::Device) -> Tensor<B, 4> {
+        let [height, width] = self.size;
+        let count = self.pixels.len() / (3 * height * width);
+        let shape = [count, 3, height, width];
+        Tensor::from_data(TensorData::new(self.pixels.clone(), shape), device)
+    }
+
+    /// Marks of the attributes that are told, `[B, values]`.
+    pub fn marks<B: Backend>(&self, device: &B::Device) -> Tensor<B, 2> {
+        let values = attribute_values();
+        let shape = [self.marks.len() / values, values];
+        Tensor::from_data(TensorData::new(self.marks.clone(), shape), device)
+    }
+}

@@ -1,0 +1,131 @@
+//! Pictures without end, each of another person, with what words would say of them.
+
+use anyhow::{Context, Result, bail};
+use dcac_model::image::{Pixels, decode};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
+use rand::Rng;
+
+use super::attributes::ATTRIBUTES;
+use super::picture::{Boxing, HEIGHT, Shot, Studio, WIDTH};
+use super::{Domain, domains};
+use crate::random;
+
+/// Cameras of each domain: far more than a data set has.
+const CAMERAS: usize = 64;
+
+/// All people that could ever walk through some domains.
+pub struct Endless {
+    studios: Vec<Studio>,
+}
+
+/// A picture.
+pub struct Drawn {
+    /// As its camera has stored it.
+    pub pixels: Pixels,
+    /// The value of every attribute.
+    pub attributes: [usize; ATTRIBUTES.len()],
+}
+
+impl Endless {
+    /// People of the domains that are named. None of them, and none of their cameras, are in
+    /// what `trainer synth` draws, whatever its seed.
+    ///
+    /// # Errors
+    /// A domain that there is not, and none at all.
+    pub fn new(names: &[String], seed: u64) -> Result<Self> {
+        // A seed that no one types.
+        let seed = random::stream(seed, "people without end", 0).random();
+        let studio = |name: &String| -> Result<Studio> {
+            let domain: Option<&&Domain> = domains().iter().find(|domain| domain.name == name);
+            let Some(domain) = domain else {
+                let names: Vec<&str> = domains().iter().map(|domain| domain.name).collect();
+                bail!(
+                    "there is no domain {name:?}; choose among {}",
+                    names.join(", ")
+                );
+            };
+            Ok(Studio::new(domain, CAMERAS, seed))
+        };
+        let studios: Vec<Studio> = names.iter().map(studio).collect::<Result<_>>()?;
+        if studios.is_empty() {
+            bail!("no domain is named to draw people of; name one with --domain");
+        }
+        Ok(Self { studios })
+    }
+
+    /// The picture of a number: always the same, of a person that no other number shows.
+    pub fn draw(&self, number: u64) -> Result<Drawn> {
+        let count = self.studios.len() as u64;
+        let studio = &self.studios[(number % count) as usize];
+        let identity = number / count;
+        let mut stream = studio.streams.stream("choice", identity, 0, 0);
+        let shot = Shot {
+            identity,
+            camera: stream.below(CAMERAS) as u32,
+            sequence: 0,
+            frame: 0,
+            boxing: Boxing::Usual,
+        };
+        let person = studio.identity(identity);
+        let drawn = studio.shoot(&person, shot)?;
+        let quality = studio.cameras[shot.camera as usize].sensor.quality;
+        let mut bytes = Vec::with_capacity(4096);
+        JpegEncoder::new_with_quality(&mut bytes, quality)
+            .encode(&drawn, WIDTH, HEIGHT, ExtendedColorType::Rgb8)
+            .context("cannot compress a drawn picture")?;
+        Ok(Drawn {
+            pixels: decode(&bytes)?,
+            attributes: person.attributes(studio.heading(shot)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_one_picture_of_one_person() -> Result<()> {
+        let names: Vec<String> = ["plaza", "night"].map(String::from).to_vec();
+        let people = Endless::new(&names, 1)?;
+        let (first, second) = (people.draw(6)?, people.draw(7)?);
+        assert_eq!(first.pixels, Endless::new(&names, 1)?.draw(6)?.pixels);
+        assert_ne!(first.pixels, second.pixels);
+        assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6)?.pixels);
+        Ok(())
+    }
+
+    #[test]
+    fn the_values_of_attributes_occur() -> Result<()> {
+        let names: Vec<String> = domains().iter().map(|d| d.name.to_string()).collect();
+        let people = Endless::new(&names, 1)?;
+        let mut seen: Vec<Vec<bool>> = (ATTRIBUTES.iter())
+            .map(|attribute| vec![false; attribute.values])
+            .collect();
+        for number in 0..400 {
+            for (seen, value) in seen.iter_mut().zip(people.draw(number)?.attributes) {
+                seen[value] = true;
+            }
+        }
+        for (seen, attribute) in seen.iter().zip(&ATTRIBUTES) {
+            let found = seen.iter().filter(|&&seen| seen).count();
+            // No one wears shoes of most dyes.
+            let dyed = attribute.name.contains("colour");
+            let least = if dyed { 5 } else { attribute.values };
+            assert!(found >= least, "{}: {seen:?}", attribute.name);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn unknown_domains_are_refused_by_name() {
+        let failed = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let error = Endless::new(&names, 1).err();
+            error.map(|error| format!("{error:#}")).unwrap_or_default()
+        };
+        assert!(failed(&["moon"]).contains("plaza, campus"));
+        assert!(failed(&[]).contains("--domain"));
+    }
+}
