@@ -1,13 +1,11 @@
 //! Pictures without end, each of another person, with what words would say of them.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use dcac_model::image::{Pixels, decode};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 use rand::Rng;
 
 use super::attributes::ATTRIBUTES;
-use super::picture::{Boxing, HEIGHT, Shot, Studio, WIDTH};
+use super::picture::{Boxing, Shot, Studio};
 use super::{Domain, domains};
 use crate::random;
 
@@ -68,14 +66,8 @@ impl Endless {
             boxing: Boxing::Usual,
         };
         let person = studio.identity(identity);
-        let drawn = studio.shoot(&person, shot)?;
-        let quality = studio.cameras[shot.camera as usize].sensor.quality;
-        let mut bytes = Vec::with_capacity(4096);
-        JpegEncoder::new_with_quality(&mut bytes, quality)
-            .encode(&drawn, WIDTH, HEIGHT, ExtendedColorType::Rgb8)
-            .context("cannot compress a drawn picture")?;
         Ok(Drawn {
-            pixels: decode(&bytes)?,
+            pixels: decode(&studio.jpeg(&person, shot)?)?,
             attributes: person.attributes(studio.heading(shot)),
         })
     }

@@ -45,13 +45,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
-use image::ExtendedColorType;
-use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
 use crate::files::{self, NewFolder};
 use layout::{GALLERY, Planned, QUERY, TRAIN};
-use picture::{HEIGHT, Studio, WIDTH};
+use picture::Studio;
 
 pub use domain::{Domain, domains};
 
@@ -160,17 +158,12 @@ fn check(config: &SynthConfig) -> Result<(&'static Domain, usize)> {
     Ok((domain, cameras))
 }
 
-/// Draws one picture and writes it as a JPEG of its camera's quality.
+/// Draws one picture and writes it.
 fn draw(studio: &Studio, picture: &Planned, out: &Path) -> Result<()> {
     let identity = studio.identity(picture.shot.identity);
-    let pixels = studio.shoot(&identity, picture.shot)?;
-    let quality = studio.camera(picture.shot).sensor.quality;
+    let bytes = studio.jpeg(&identity, picture.shot)?;
     let path = out.join(picture.folder).join(&picture.name);
-    let mut bytes = Vec::with_capacity(4096);
-    JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode(&pixels, WIDTH, HEIGHT, ExtendedColorType::Rgb8)
-        .and_then(|()| Ok(fs::write(&path, &bytes)?))
-        .with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, &bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::f32::consts::{PI, TAU};
 
 use anyhow::Context;
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 
 use super::backdrop;
 use super::camera::Camera;
@@ -78,7 +80,7 @@ impl Studio {
     }
 
     /// The camera that records a shot.
-    pub fn camera(&self, shot: Shot) -> Cow<'_, Camera> {
+    fn camera(&self, shot: Shot) -> Cow<'_, Camera> {
         if self.domain.scattered {
             let walk = (shot.camera << 20) | shot.sequence;
             let mut stream = self.streams.stream("own camera", shot.identity, walk, 0);
@@ -120,6 +122,17 @@ impl Studio {
             (self.streams).stream("track", identity, camera, shot.sequence),
             (self.streams).stream("frame", identity, camera, shot.frame),
         )
+    }
+
+    /// A crop as its camera stores it: a JPEG of the camera's quality.
+    pub fn jpeg(&self, identity: &Identity, shot: Shot) -> anyhow::Result<Vec<u8>> {
+        let pixels = self.shoot(identity, shot)?;
+        let quality = self.camera(shot).sensor.quality;
+        let mut bytes = Vec::with_capacity(4096);
+        JpegEncoder::new_with_quality(&mut bytes, quality)
+            .encode(&pixels, WIDTH, HEIGHT, ExtendedColorType::Rgb8)
+            .context("cannot compress a drawn picture")?;
+        Ok(bytes)
     }
 
     /// Draws a crop: 8-bit RGB, row-major, `WIDTH` x `HEIGHT`.
