@@ -1,6 +1,6 @@
 """A model folder of random weights, and crops.
 
-    python model.py FOLDER tiny|vit-b-16
+    python model.py FOLDER tiny|small|vit-b-16
 
 writes FOLDER/model (model.safetensors by timm's names, config.json) and FOLDER/crops.
 
@@ -19,6 +19,8 @@ from safetensors.numpy import save_file
 SIZES = {
     "tiny": dict(height=96, width=48, patch=12, dim=96, depth=3, heads=3, mlp_ratio=4,
                  embedding=128),
+    "small": dict(height=128, width=64, patch=16, dim=192, depth=6, heads=3, mlp_ratio=4,
+                  embedding=256),
     "vit-b-16": dict(height=256, width=128, patch=16, dim=768, depth=12, heads=12, mlp_ratio=4,
                      embedding=512),
 }

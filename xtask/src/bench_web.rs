@@ -20,7 +20,7 @@ const PEER: [&str; 6] = [
 ];
 
 /// Models of random weights: speed depends on sizes alone.
-const SIZES: [&str; 2] = ["tiny", "vit-b-16"];
+const SIZES: [&str; 3] = ["tiny", "small", "vit-b-16"];
 
 /// Builds the site, puts the peer and the models beside it, and measures.
 pub fn run(toolchain: &Toolchain, rounds: usize, software_gpu: bool) -> Result<()> {
