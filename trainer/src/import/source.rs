@@ -20,7 +20,7 @@ pub fn open(path: &Path) -> Result<Tensors> {
     let tensors = match head.as_slice() {
         // A safetensors file begins with its header's length, whose bytes may be any.
         [_, _, _, _, _, _, _, _, b'{'] => safetensors(&file),
-        b"PK\x03\x04" => torch_file::open(path, &file),
+        [b'P', b'K', 3, 4, ..] => torch_file::open(path, &file),
         [0x80, ..] => bail!(
             "{} is in PyTorch's format from before version 1.6; open and save it once with a newer PyTorch",
             path.display()
