@@ -163,3 +163,19 @@ impl DataPlace {
 pub fn market_name(identity: u32, camera: u32, number: u32) -> String {
     format!("{identity:04}_c{camera}s1_{number:06}_00.png")
 }
+
+/// The folder of real crops; without one it says that a test is skipped.
+pub fn real_crops() -> Option<PathBuf> {
+    let data = match std::env::var_os("DCAC_REAL_DATA") {
+        Some(folder) => PathBuf::from(folder),
+        None => paths::root().join("../shared/data/pku-reid"),
+    };
+    if !data.is_dir() {
+        println!(
+            "skipped: no real crops in {} (DCAC_REAL_DATA names them)",
+            data.display()
+        );
+        return None;
+    }
+    Some(data)
+}

@@ -13,6 +13,10 @@ use crate::trainer::Hit;
 /// How long a ranking may take; the software WebGPU adapter is slow.
 const LIMIT: Duration = Duration::from_secs(300);
 
+/// Whether there is an answer with all its tiles, which come frame by frame.
+pub const RANKED: &str = "const list = document.querySelector('#results');
+    return list?.dataset.state === 'done' && list.ariaBusy === 'false'";
+
 /// Clicks on what a selector finds; for [`Page::wait_for`].
 pub fn click(selector: &str) -> String {
     format!("document.querySelector('{selector}').click(); return true")
@@ -50,12 +54,7 @@ impl Page {
     pub async fn ranked(&self) -> Result<Vec<Hit>> {
         // What asked for it may have been a moment ago: the answer before is still there then.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        // Tiles of a long answer come frame by frame.
-        self.wait_for(
-            "const list = document.querySelector('#results');
-            return list?.dataset.state === 'done' && list.ariaBusy === 'false'",
-        )
-        .await?;
+        self.wait_for(RANKED).await?;
         self.results().await
     }
 

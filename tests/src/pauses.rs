@@ -1,15 +1,13 @@
 //! How long the main page answers to nothing while it has much to do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use serde_json::json;
 use thirtyfour::WebDriver;
 
 use crate::devtools;
-
-/// How long a step may take.
-const LIMIT: Duration = Duration::from_secs(3600);
+use crate::page::{Page, RANKED, click};
 
 /// Notes tasks of 50 ms and more, which browsers call long; on demand those before too.
 const WATCH: &str = "window.pauses = [];
@@ -32,9 +30,6 @@ const ADD: &str = "const input = document.querySelector('#gallery-input');
     input.files = window.made.files;
     input.dispatchEvent(new Event('change', { bubbles: true }));";
 
-const RANKED: &str = "const list = document.querySelector('#results');
-    return list?.dataset.state === 'done' && list.ariaBusy === 'false'";
-
 /// What a visitor does with a gallery of so many pictures, and the milliseconds of the longest
 /// pause of the page meanwhile; 0 where none took 50 or more.
 pub async fn longest(
@@ -44,10 +39,10 @@ pub async fn longest(
 ) -> Result<Vec<(&'static str, f64)>> {
     // A desktop's: the tests' own is as tall as several, with as many tiles.
     devtools::screen(driver, 1280, 900).await?;
-    driver.goto(format!("{url}?backend=cpu")).await?;
+    let page = Page::open(driver, url, "?backend=cpu").await?;
     let ready = "return document.querySelector('#engine.ready') !== null
         && document.querySelector('#results')?.dataset.state !== 'working'";
-    wait(driver, ready).await?;
+    page.wait_for(ready).await?;
     let mut found = Vec::new();
 
     driver.execute_async(MAKE, vec![json!(pictures)]).await?;
@@ -55,7 +50,7 @@ pub async fn longest(
     driver.execute(ADD, vec![]).await?;
     let added =
         format!("return document.querySelector('#results li')?.ariaSetSize === '{pictures}'");
-    wait(driver, &added).await?;
+    page.wait_for(&added).await?;
     found.push(("added", since(driver).await?));
 
     for (step, tile) in [("ranked", 0), ("another query", 9)] {
@@ -64,7 +59,7 @@ pub async fn longest(
         );
         driver.execute(&click, vec![]).await?;
         tokio::time::sleep(Duration::from_millis(200)).await;
-        wait(driver, RANKED).await?;
+        page.wait_for(RANKED).await?;
         found.push((step, since(driver).await?));
     }
 
@@ -80,19 +75,14 @@ pub async fn longest(
     driver.execute_async(scroll, vec![]).await?;
     found.push(("scrolled", since(driver).await?));
 
-    driver
-        .execute("document.querySelector('#show-map').click()", vec![])
+    page.wait_for(&click("#show-map")).await?;
+    page.wait_for("return document.querySelector('#map')?.dataset.state === 'done'")
         .await?;
-    wait(
-        driver,
-        "return document.querySelector('#map')?.dataset.state === 'done'",
-    )
-    .await?;
     found.push(("laid out as a map", since(driver).await?));
 
     driver.refresh().await?;
     driver.execute(WATCH, vec![json!(true)]).await?;
-    wait(driver, RANKED).await?;
+    page.wait_for(RANKED).await?;
     found.push(("restored at the next visit", since(driver).await?));
     Ok(found)
 }
@@ -103,16 +93,4 @@ async fn since(driver: &WebDriver) -> Result<f64> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let script = "return Math.max(0, ...window.pauses.splice(0))";
     Ok(driver.execute(script, vec![]).await?.convert()?)
-}
-
-async fn wait(driver: &WebDriver, script: &str) -> Result<()> {
-    let end = Instant::now() + LIMIT;
-    loop {
-        let holds: bool = driver.execute(script, vec![]).await?.convert()?;
-        if holds {
-            return Ok(());
-        }
-        ensure!(Instant::now() < end, "not in time: {script}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
 }

@@ -44,6 +44,16 @@ impl Saved {
         }
         Ok(path)
     }
+
+    /// Saves the embeddings and reads them as [`array`] does.
+    pub async fn embeddings(&self, page: &Page) -> Result<(Vec<String>, Vec<f32>, usize)> {
+        self.take(page, "Rows of the embeddings", "embeddings.csv")
+            .await?;
+        let file = self
+            .take(page, "Embeddings, NumPy", "embeddings.npy")
+            .await?;
+        array(&file)
+    }
 }
 
 /// Values `[n, width]` of a NumPy file, and the paths beside it.

@@ -44,6 +44,25 @@ where
     Ok(())
 }
 
+/// Runs `trainer`, which must fail and say each of `expected`; returns its exit code.
+pub fn trainer_fails<S: AsRef<OsStr>>(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = S>,
+    expected: &[&str],
+) -> Option<i32> {
+    let arguments: Vec<_> = (arguments.into_iter())
+        .map(|argument| argument.as_ref().to_os_string())
+        .collect();
+    let output = trainer(folder, &arguments).expect("a trainer");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "succeeded: {arguments:?}");
+    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+    for part in expected {
+        assert!(said.contains(part), "{arguments:?}: no `{part}` in: {said}");
+    }
+    output.status.code()
+}
+
 /// A folder with drawn people in `data`, a run trained on them in `run`, and the run's model
 /// as `f16` and `f32`.
 pub struct Trained {

@@ -5,10 +5,10 @@
 //! `cargo xtask test` provides.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use dcac_tests::browser::with_browser;
+use dcac_tests::data_sets::real_crops;
 use dcac_tests::page::Page;
 use dcac_tests::served::{Served, agree};
 use dcac_tests::site::Site;
@@ -37,17 +37,9 @@ async fn webgpu_ranks_like_the_trainer() -> Result<()> {
 #[tokio::test]
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn real_crops_rank_like_the_trainer() -> Result<()> {
-    let data = match std::env::var_os("DCAC_REAL_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => paths::root().join("../shared/data/pku-reid"),
-    };
-    if !data.is_dir() {
-        println!(
-            "skipped: no real crops in {} (DCAC_REAL_DATA names them)",
-            data.display()
-        );
+    let Some(data) = real_crops() else {
         return Ok(());
-    }
+    };
     let served = Served::start()?;
     // The driver takes no path with `..` in it.
     let data = data.canonicalize()?;

@@ -8,7 +8,7 @@ use dcac_tests::browser::with_browser;
 use dcac_tests::devtools;
 use dcac_tests::map::{self, LISTEN};
 use dcac_tests::page::{Page, click};
-use dcac_tests::saved::{Saved, array};
+use dcac_tests::saved::Saved;
 use dcac_tests::served::Served;
 use dcac_tests::trainer::pictures;
 use serde_json::{Value, json};
@@ -63,13 +63,7 @@ async fn the_map_keeps_neighbours_as_the_library_does() -> Result<()> {
         );
 
         let saved = Saved::of(&driver).await?;
-        saved
-            .take(&page, "Rows of the embeddings", "embeddings.csv")
-            .await?;
-        let file = saved
-            .take(&page, "Embeddings, NumPy", "embeddings.npy")
-            .await?;
-        let (names, values, width) = array(&file)?;
+        let (names, values, width) = saved.embeddings(&page).await?;
         let mut native = Map::new(&values, width, 30.0)?;
         while !native.done() {
             native.step();

@@ -110,13 +110,7 @@ async fn files_hold_what_the_page_shows() -> Result<()> {
         let csv = saved.take(&page, "Ranking, CSV", "ranking.csv").await?;
         ensure!(table(&csv)? == high, "the table is not what is shown");
 
-        saved
-            .take(&page, "Rows of the embeddings", "embeddings.csv")
-            .await?;
-        let file = saved
-            .take(&page, "Embeddings, NumPy", "embeddings.npy")
-            .await?;
-        let (names, values, width) = array(&file)?;
+        let (names, values, width) = saved.embeddings(&page).await?;
         let (expected_names, expected, native_width) = array(&served.trained.path("native.npy"))?;
         ensure!(width == native_width, "{width} numbers for {native_width}");
         ensure!(names.len() == gallery.len(), "{} rows", names.len());

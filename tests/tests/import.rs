@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dcac_tests::trainer::{last_checkpoint, trainer, trainer_ok};
+use dcac_tests::trainer::{last_checkpoint, trainer_fails, trainer_ok};
 use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
 use xtask::paths;
@@ -230,12 +230,6 @@ fn files_that_do_not_fit_are_refused_by_name() {
 }
 
 fn refused(at: &TempDir, line: &str, expected: &[&str]) {
-    let output = trainer(at.path(), words(line)).expect("a trainer");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "succeeded: {line}");
-    assert!(!said.contains("panicked"), "{line}: {said}");
-    for part in expected {
-        assert!(said.contains(part), "{line}: no `{part}` in: {said}");
-    }
+    trainer_fails(at.path(), words(line), expected);
     assert!(!at.path().join("out").exists(), "{line}: left out");
 }

@@ -1,23 +1,12 @@
 //! Models of drawn people on real ones, where there are any.
 
-use std::path::PathBuf;
-
-use dcac_tests::data_sets::DataPlace;
-use xtask::paths;
+use dcac_tests::data_sets::{DataPlace, real_crops};
 
 #[test]
 fn everyone_of_pku_reid_is_looked_for() {
-    let data = match std::env::var_os("DCAC_REAL_DATA") {
-        Some(folder) => PathBuf::from(folder),
-        None => paths::root().join("../shared/data/pku-reid"),
-    };
-    if !data.is_dir() {
-        println!(
-            "skipped: no real crops in {} (DCAC_REAL_DATA names them)",
-            data.display()
-        );
+    let Some(data) = real_crops() else {
         return;
-    }
+    };
     let at = DataPlace::new();
     let counts = at.counts(&format!("pkureid={}", data.display()));
     let [query, gallery] = &counts[..] else {

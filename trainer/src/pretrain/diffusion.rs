@@ -8,7 +8,6 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::{DiffusionConfig, NoisedLatents};
 use dcac_model::diffusion::{NoiseSchedule, Vae, VaeEncoder};
-use dcac_model::image::{Preprocess, Resampling};
 use dcac_model::pretrain::AttributeDenoiser;
 use dcac_model::weights::{Precision, Values, unet_to_diffusers, vae_to_diffusers, values};
 use rand::Rng;
@@ -22,7 +21,7 @@ use super::settings::{Course, TRAINING};
 use crate::device::Job;
 use crate::synth::{ATTRIBUTES, attribute_values};
 use crate::tensors::write_safetensors;
-use crate::train::deviation;
+use crate::train::{deviation, latent_view, read_latents};
 use crate::{files, model_dir, random};
 
 /// Pre-trains a VAE and a U-Net.
@@ -220,21 +219,19 @@ impl Order {
         let mut means: Vec<f32> = Vec::new();
         for step in 0..MEASURED.div_ceil(course.batch) as u64 {
             let moments = vae.forward(pictures.batch(step)?.pixels(device));
-            let read = moments.mean.into_data().convert::<f32>().into_vec::<f32>();
-            means.extend(read.map_err(|error| anyhow::anyhow!("cannot read latents: {error:?}"))?);
+            means.extend(read_latents(moments.mean)?);
         }
         Ok(1.0 / deviation(&means))
     }
 
     fn pictures(&self, config: &DiffusionConfig, course: Course, untold: f64) -> Result<Pictures> {
-        let view = Preprocess {
-            height: config.image,
-            width: config.image,
-            resize: Resampling::Bicubic,
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        };
-        Pictures::new(&self.settings, course.batch, view, None, untold)
+        Pictures::new(
+            &self.settings,
+            course.batch,
+            latent_view(config),
+            None,
+            untold,
+        )
     }
 
     fn schooling<'a>(&self, name: &'static str, folder: &'a Path, course: Course) -> Schooling<'a> {

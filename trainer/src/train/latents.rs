@@ -112,13 +112,7 @@ fn compute<B: Backend>(
     device: &B::Device,
     file: Option<&LatentFile>,
 ) -> Result<latent_file::Moments> {
-    let view = Preprocess {
-        height: config.image,
-        width: config.image,
-        resize: Resampling::Bicubic,
-        mean: [0.5; 3],
-        std: [0.5; 3],
-    };
+    let view = view(config);
     let paths = set.paths();
     let bar = files::progress("latents", paths.len());
     let (mut mean, mut log_variance) = (Vec::new(), Vec::new());
@@ -142,7 +136,19 @@ fn compute<B: Backend>(
     Ok(moments)
 }
 
-fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {
+/// How the VAE takes pictures: square, from -1 to 1.
+pub fn view(config: &DiffusionConfig) -> Preprocess {
+    Preprocess {
+        height: config.image,
+        width: config.image,
+        resize: Resampling::Bicubic,
+        mean: [0.5; 3],
+        std: [0.5; 3],
+    }
+}
+
+/// Values of latents.
+pub fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {
     (tensor.into_data().convert::<f32>().into_vec())
         .map_err(|error| anyhow!("cannot read the latents: {error:?}"))
 }

@@ -46,7 +46,7 @@ pub fn Gallery(
         _ => None,
     };
     let view = RwSignal::new(View::Ranking);
-    let on_map = move || view.get() == View::Map && state.gallery.with(|all| !all.is_empty());
+    let on_map = move || view.get() == View::Map && !is_empty();
     view! {
         <DropZone class="card gallery" label="Gallery" on_files=take>
             <div class="heading">
@@ -59,7 +59,7 @@ pub fn Gallery(
                         class="button"
                         id="edit-labels"
                         type="button"
-                        class:hidden=move || state.gallery.with(Vec::is_empty)
+                        class:hidden=is_empty
                         on:click=move |_| labels.set(true)
                     >
                         "Labels"
@@ -68,7 +68,7 @@ pub fn Gallery(
                         class="button"
                         id="clear"
                         type="button"
-                        class:hidden=move || state.gallery.with(Vec::is_empty)
+                        class:hidden=is_empty
                         on:click=move |_| state.clear_gallery()
                     >
                         "Clear"

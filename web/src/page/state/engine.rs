@@ -23,6 +23,15 @@ pub enum Model {
     Failed(String),
 }
 
+impl Model {
+    fn started(&self) -> Option<Started> {
+        match self {
+            Self::Started(started) => Some(started.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// What an engine is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Phase {
@@ -131,18 +140,12 @@ impl Engine {
 
     /// What its model is, once that is there.
     pub fn started(self) -> Option<Started> {
-        self.model.with(|model| match model {
-            Model::Started(started) => Some(started.clone()),
-            _ => None,
-        })
+        self.model.with(Model::started)
     }
 
     /// The same for those who do not wait for it.
     pub(super) fn started_untracked(self) -> Option<Started> {
-        self.model.with_untracked(|model| match model {
-            Model::Started(started) => Some(started.clone()),
-            _ => None,
-        })
+        self.model.with_untracked(Model::started)
     }
 
     /// What scores mean, where the model says so.
