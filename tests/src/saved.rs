@@ -45,7 +45,7 @@ impl Saved {
         Ok(path)
     }
 
-    /// Saves the embeddings and reads them as [`array`] does.
+    /// Saves the embeddings and reads them as [`array()`] does.
     pub async fn embeddings(&self, page: &Page) -> Result<(Vec<String>, Vec<f32>, usize)> {
         self.take(page, "Rows of the embeddings", "embeddings.csv")
             .await?;

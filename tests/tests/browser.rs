@@ -5,6 +5,7 @@
 //! `cargo xtask test` provides.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use dcac_tests::browser::with_browser;
@@ -141,23 +142,32 @@ async fn folders_can_be_dropped() -> Result<()> {
     fs::copy(&gallery[0], folder.path().join("crops/outside.jpg"))?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
+        let tools = ChromeDevTools::new(driver.handle.clone());
+        let drop = async |x: f64, y: f64, path: PathBuf| -> Result<()> {
+            for kind in ["dragEnter", "dragOver", "drop"] {
+                let event = json!({
+                    "type": kind, "x": x, "y": y,
+                    "data": { "items": [], "files": [&path], "dragOperationsMask": 1 },
+                });
+                (tools.execute_cdp_with_params("Input.dispatchDragEvent", event)).await?;
+            }
+            Ok(())
+        };
+        // The gallery grows and shrinks while the page opens; its heading stays near its top.
         let place: (f64, f64) = driver
             .execute(
-                "const box = document.querySelector('.gallery').getBoundingClientRect();
+                "const box = document.querySelector('.gallery .heading').getBoundingClientRect();
                 return [box.x + box.width / 2, box.y + box.height / 2]",
                 vec![],
             )
             .await?
             .convert()?;
-        let tools = ChromeDevTools::new(driver.handle.clone());
-        for kind in ["dragEnter", "dragOver", "drop"] {
-            let event = json!({
-                "type": kind, "x": place.0, "y": place.1,
-                "data": { "items": [], "files": [folder.path().join("crops")], "dragOperationsMask": 1 },
-            });
-            (tools.execute_cdp_with_params("Input.dispatchDragEvent", event)).await?;
-        }
+        drop(place.0, place.1, folder.path().join("crops")).await?;
         page.wait_for("return document.querySelectorAll('#results .tile').length === 121")
+            .await?;
+        // Beside all regions the page takes a picture too, where the browser would open it.
+        drop(2.0, 2.0, gallery[0].clone()).await?;
+        page.wait_for("return document.querySelectorAll('#results .tile').length === 122")
             .await?;
         Ok(())
     })

@@ -16,6 +16,7 @@ use web_sys::{ClipboardEvent, HtmlElement, Url, UrlSearchParams};
 
 use components::{
     About, Banner, Beside, Cropper, Gallery, Models, Query, Why, files_of, provide_both,
+    take_drops_elsewhere,
 };
 use state::State;
 
@@ -64,6 +65,7 @@ fn App() -> impl IntoView {
         let data = event.unchecked_into::<ClipboardEvent>().clipboard_data();
         state.add_files(files_of(data.and_then(|data| data.files())));
     });
+    take_drops_elsewhere(Callback::new(move |files| state.add_files(files)));
     spawn_local(async move {
         let restored = state.restore().await;
         let loaded = samples::load(&base).await;

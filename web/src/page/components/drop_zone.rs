@@ -24,14 +24,8 @@ pub fn DropZone(
         over.set(true);
     };
     let drop = move |event: DragEvent| {
-        event.prevent_default();
         over.set(false);
-        if let Some(data) = event.data_transfer() {
-            let dropped = Dropped::of(&data);
-            spawn_local(async move {
-                on_files.run(dropped.files().await);
-            });
-        }
+        take(&event, on_files);
     };
     view! {
         <section
@@ -45,6 +39,35 @@ pub fn DropZone(
         >
             {children()}
         </section>
+    }
+}
+
+/// Takes files that are dropped beside every [`DropZone`]: the browser would leave the page for
+/// them, and a region may have moved on from under the pointer.
+pub fn take_drops_elsewhere(on_files: Callback<Vec<File>>) {
+    let of_files = |event: &DragEvent| {
+        let types = event.data_transfer().map(|data| data.types());
+        types.is_some_and(|types| types.includes(&"Files".into(), 0))
+    };
+    let _ = window_event_listener(leptos::ev::dragover, move |event| {
+        if of_files(&event) {
+            event.prevent_default();
+        }
+    });
+    let _ = window_event_listener(leptos::ev::drop, move |event| {
+        if of_files(&event) && !event.default_prevented() {
+            take(&event, on_files);
+        }
+    });
+}
+
+fn take(event: &DragEvent, on_files: Callback<Vec<File>>) {
+    event.prevent_default();
+    if let Some(data) = event.data_transfer() {
+        let dropped = Dropped::of(&data);
+        spawn_local(async move {
+            on_files.run(dropped.files().await);
+        });
     }
 }
 

@@ -29,7 +29,7 @@ pub use about::About;
 pub use banner::Banner;
 pub use beside::{Beside, provide_both};
 pub use cropper::Cropper;
-pub use drop_zone::files_of;
+pub use drop_zone::{files_of, take_drops_elsewhere};
 pub use gallery::Gallery;
 pub use models::Models;
 pub use query::Query;
