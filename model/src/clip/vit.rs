@@ -4,10 +4,11 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::DType;
+use burn::tensor::{DType, TensorData};
 
 use super::VitConfig;
 use super::block::Block;
+use super::positions::sine_positions;
 use crate::nn;
 
 /// CLIP's vision tower. Field names are timm's, so exported weights are too.
@@ -63,6 +64,20 @@ impl<B: Backend> VisionTransformer<B> {
                 .with_initializer(normal)
                 .init(device),
         }
+    }
+
+    /// The tower with position embeddings of sines, as large as what they are added to. CLIP's
+    /// random ones are small beside the patches and alike for no two neighbours: a tower that
+    /// learns from nothing must find out first where a patch lies.
+    pub(crate) fn with_sine_positions(mut self, config: &VitConfig) -> Self {
+        let grid = (config.height / config.patch, config.width / config.patch);
+        let values = TensorData::new(
+            sine_positions(config.dim, grid),
+            [1, config.tokens(), config.dim],
+        );
+        let device = self.pos_embed.device();
+        self.pos_embed = Param::from_data(values, &device);
+        self
     }
 
     /// Runs normalised images `[B, 3, height, width]` through the tower, in their number

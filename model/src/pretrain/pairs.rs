@@ -1,6 +1,7 @@
 //! A vision tower that learns from attributes, as CLIP's learns from captions.
 
 use burn::module::{Module, Param};
+use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
 use super::{AttributeEncoder, Named, name_attributes};
@@ -15,6 +16,8 @@ pub struct ImageAttributePairs<B: Backend> {
     attributes: AttributeEncoder<B>,
     /// Logarithm of the similarities' scale, `[1]`.
     logit_scale: Param<Tensor<B, 1>>,
+    /// Logits of all values from an embedding.
+    naming: Linear<B>,
 }
 
 /// What a batch of pairs gives.
@@ -23,8 +26,9 @@ pub struct Matched<B: Backend> {
     pub loss: Tensor<B, 1>,
     /// Share of the images whose own attributes are the most similar of the batch, `[1]`.
     pub accuracy: Tensor<B, 1>,
-    /// The same pictures against captions of one attribute each. Long captions differ in so
-    /// much that a small batch teaches little of any one attribute; short ones teach all.
+    /// Every attribute by itself. Captions differ in so much that a small batch teaches little of
+    /// any one attribute, and among vectors of unit length hardly anything until the first few
+    /// are known: hence from the embedding as it is, linearly.
     pub named: Named<B>,
 }
 
@@ -38,12 +42,13 @@ impl<B: Backend> ImageAttributePairs<B> {
     pub fn new(config: &EncoderConfig, values: usize, device: &B::Device) -> Self {
         let vit = &config.vit;
         Self {
-            encoder: ReidEncoder::new(config, device),
+            encoder: ReidEncoder::new(config, device).with_sine_positions(config),
             attributes: AttributeEncoder::new(values, vit.dim, vit.embedding, device),
             logit_scale: Param::from_tensor(Tensor::from_floats(
                 [(1.0 / TEMPERATURE).ln() as f32],
                 device,
             )),
+            naming: LinearConfig::new(vit.embedding, values).init(device),
         }
     }
 
@@ -56,12 +61,14 @@ impl<B: Backend> ImageAttributePairs<B> {
         sizes: &[usize],
     ) -> Matched<B> {
         let scale = self.logit_scale.val().exp();
-        let images = l2_normalize(self.encoder.embed_before_neck(images, None));
-        let captions = |marks| l2_normalize(self.attributes.forward(marks));
-        let words = captions(Tensor::eye(sizes.iter().sum(), &marks.device()));
-        let words = pair_logits(images.clone(), words, scale.clone());
-        let named = name_attributes(words, marks.clone(), sizes);
-        let logits = pair_logits(images, captions(marks), scale);
+        let embeddings = self.encoder.embed_before_neck(images, None);
+        let named = name_attributes(
+            self.naming.forward(embeddings.clone()),
+            marks.clone(),
+            sizes,
+        );
+        let captions = l2_normalize(self.attributes.forward(marks));
+        let logits = pair_logits(l2_normalize(embeddings), captions, scale);
         let [count, _] = logits.dims();
         let own = Tensor::<B, 1, Int>::arange(0..count as i64, &logits.device());
         let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);

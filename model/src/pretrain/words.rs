@@ -1,4 +1,4 @@
-//! Single attributes as captions of one word each.
+//! Attributes one by one.
 
 use std::ops::Range;
 
@@ -14,9 +14,9 @@ pub struct Named<B: Backend> {
     pub accuracy: Tensor<B, 1>,
 }
 
-/// Names attributes from the scaled similarities `[B, values]` of pictures to all values. The
-/// values of an attribute follow each other; `sizes` are their numbers. `marks` `[B, values]`
-/// has a 1 at the value of each attribute that is told of a picture.
+/// Names attributes from logits `[B, values]` of all values. The values of an attribute follow
+/// each other; `sizes` are their numbers. `marks` `[B, values]` has a 1 at the value of each
+/// attribute that is told of a picture.
 pub fn name_attributes<B: Backend>(
     logits: Tensor<B, 2>,
     marks: Tensor<B, 2>,

@@ -34,6 +34,12 @@ impl<B: Backend> ReidEncoder<B> {
         }
     }
 
+    /// The encoder with position embeddings of sines, for a tower that begins with random weights.
+    pub(crate) fn with_sine_positions(mut self, config: &EncoderConfig) -> Self {
+        self.vit = self.vit.with_sine_positions(&config.vit);
+        self
+    }
+
     /// Rebuilds an exported encoder from the bytes of its `model.safetensors`.
     ///
     /// # Errors
