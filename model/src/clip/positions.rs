@@ -36,7 +36,7 @@ pub fn resize_positions(
 /// token: the first half of the numbers tells the row, the second the column, in waves from 2 pi
 /// to 200 pi patches long (Vaswani et al., 2017, in two dimensions and for small grids). Numbers
 /// that `dim / 4` waves leave over are 0.
-#[cfg(feature = "tensors")]
+#[cfg(feature = "training")]
 pub(super) fn sine_positions(dim: usize, (rows, columns): (usize, usize)) -> Vec<f32> {
     const LONGEST: f32 = 100.0;
     let waves = dim / 4;
@@ -68,7 +68,7 @@ fn taps(from: usize, to: usize) -> Vec<(usize, usize, f32)> {
         .collect()
 }
 
-#[cfg(all(test, feature = "tensors"))]
+#[cfg(all(test, feature = "training"))]
 mod tests {
     use super::*;
 

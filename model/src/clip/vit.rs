@@ -4,10 +4,11 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::{DType, TensorData};
+use burn::tensor::DType;
 
 use super::VitConfig;
 use super::block::Block;
+#[cfg(feature = "training")]
 use super::positions::sine_positions;
 use crate::nn;
 
@@ -69,9 +70,10 @@ impl<B: Backend> VisionTransformer<B> {
     /// The tower with position embeddings of sines, as large as what they are added to. CLIP's
     /// random ones are small beside the patches and alike for no two neighbours: a tower that
     /// learns from nothing must find out first where a patch lies.
+    #[cfg(feature = "training")]
     pub(crate) fn with_sine_positions(mut self, config: &VitConfig) -> Self {
         let grid = (config.height / config.patch, config.width / config.patch);
-        let values = TensorData::new(
+        let values = burn::tensor::TensorData::new(
             sine_positions(config.dim, grid),
             [1, config.tokens(), config.dim],
         );
