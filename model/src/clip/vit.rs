@@ -72,9 +72,8 @@ impl<B: Backend> VisionTransformer<B> {
     /// learns from nothing must find out first where a patch lies.
     #[cfg(feature = "training")]
     pub(crate) fn with_sine_positions(mut self, config: &VitConfig) -> Self {
-        let grid = (config.height / config.patch, config.width / config.patch);
         let values = burn::tensor::TensorData::new(
-            sine_positions(config.dim, grid),
+            sine_positions(config.dim, config.grid()),
             [1, config.tokens(), config.dim],
         );
         let device = self.pos_embed.device();
