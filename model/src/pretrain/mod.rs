@@ -8,5 +8,5 @@ mod words;
 
 pub use attributes::AttributeEncoder;
 pub use denoiser::AttributeDenoiser;
-pub use pairs::{ImageAttributePairs, Matched};
+pub use pairs::{Contrast, ImageAttributePairs, Matched};
 pub use words::{Named, name_attributes};

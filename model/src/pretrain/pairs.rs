@@ -14,22 +14,52 @@ pub struct ImageAttributePairs<B: Backend> {
     /// What is kept; its neck is not trained.
     pub encoder: ReidEncoder<B>,
     attributes: AttributeEncoder<B>,
-    /// Logarithm of the similarities' scale, `[1]`.
+    /// Logarithm of the scale of similarities to attributes, `[1]`.
     logit_scale: Param<Tensor<B, 1>>,
+    /// Logarithm of the scale of similarities among pictures, `[1]`.
+    person_scale: Param<Tensor<B, 1>>,
     /// Logits of all values from an embedding.
     naming: Linear<B>,
 }
 
-/// What a batch of pairs gives.
+/// What a batch of people gives, each seen twice.
 pub struct Matched<B: Backend> {
-    /// Symmetric contrastive loss of pictures and all that is told of them, `[1]`.
-    pub loss: Tensor<B, 1>,
-    /// Share of the images whose own attributes are the most similar of the batch, `[1]`.
-    pub accuracy: Tensor<B, 1>,
+    /// Pictures and all that is told of them.
+    pub told: Contrast<B>,
+    /// First and second pictures of the same people: what re-identification asks for.
+    pub people: Contrast<B>,
     /// Every attribute by itself. Captions differ in so much that a small batch teaches little of
     /// any one attribute, and among vectors of unit length hardly anything until the first few
     /// are known: hence from the embedding as it is, linearly.
     pub named: Named<B>,
+}
+
+/// How well rows and columns that belong together are found.
+pub struct Contrast<B: Backend> {
+    /// Symmetric contrastive loss, `[1]`.
+    pub loss: Tensor<B, 1>,
+    /// Share of the rows whose own column is the most similar, `[1]`.
+    pub accuracy: Tensor<B, 1>,
+}
+
+impl<B: Backend> Contrast<B> {
+    /// From similarities `[B, B]` times their scale.
+    fn of(logits: Tensor<B, 2>) -> Self {
+        let [count, _] = logits.dims();
+        let own = Tensor::<B, 1, Int>::arange(0..count as i64, &logits.device());
+        let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+        Self {
+            loss: pair_loss(logits),
+            accuracy: nearest.equal(own).float().mean(),
+        }
+    }
+
+    fn mean(self, other: Self) -> Self {
+        Self {
+            loss: (self.loss + other.loss) * 0.5,
+            accuracy: (self.accuracy + other.accuracy) * 0.5,
+        }
+    }
 }
 
 /// CLIP's temperature at the start; its inverse is the scale.
@@ -41,26 +71,30 @@ impl<B: Backend> ImageAttributePairs<B> {
     /// Random weights, for so many `values` of all attributes. `config` must be valid.
     pub fn new(config: &EncoderConfig, values: usize, device: &B::Device) -> Self {
         let vit = &config.vit;
+        let scale = || {
+            Param::from_tensor(Tensor::from_floats(
+                [(1.0 / TEMPERATURE).ln() as f32],
+                device,
+            ))
+        };
         Self {
             encoder: ReidEncoder::new(config, device).with_sine_positions(config),
             attributes: AttributeEncoder::new(values, vit.dim, vit.embedding, device),
-            logit_scale: Param::from_tensor(Tensor::from_floats(
-                [(1.0 / TEMPERATURE).ln() as f32],
-                device,
-            )),
+            logit_scale: scale(),
+            person_scale: scale(),
             naming: LinearConfig::new(vit.embedding, values).init(device),
         }
     }
 
-    /// Normalised images `[B, 3, height, width]` and the attributes that are told of each,
-    /// `[B, values]`; `sizes` are the numbers of values of each attribute.
+    /// Normalised images `[2P, 3, height, width]`, the first of every person and then the second
+    /// of every person, and the attributes that are told of each, `[2P, values]`; `sizes` are the
+    /// numbers of values of each attribute.
     pub fn forward(
         &self,
         images: Tensor<B, 4>,
         marks: Tensor<B, 2>,
         sizes: &[usize],
     ) -> Matched<B> {
-        let scale = self.logit_scale.val().exp();
         let embeddings = self.encoder.embed_before_neck(images, None);
         let named = name_attributes(
             self.naming.forward(embeddings.clone()),
@@ -68,21 +102,37 @@ impl<B: Backend> ImageAttributePairs<B> {
             sizes,
         );
         let captions = l2_normalize(self.attributes.forward(marks));
-        let logits = pair_logits(l2_normalize(embeddings), captions, scale);
-        let [count, _] = logits.dims();
-        let own = Tensor::<B, 1, Int>::arange(0..count as i64, &logits.device());
-        let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+        // Two pictures of a person have nearly the same caption: each is told from the pictures
+        // of other people alone.
+        let [first, second] = halves(l2_normalize(embeddings));
+        let [first_told, second_told] = halves(captions);
+        let scale = self.logit_scale.val().exp();
+        let told = |images: &Tensor<B, 2>, captions: Tensor<B, 2>| {
+            Contrast::of(pair_logits(images.clone(), captions, scale.clone()))
+        };
         Matched {
-            loss: pair_loss(logits),
-            accuracy: nearest.equal(own).float().mean(),
+            told: told(&first, first_told).mean(told(&second, second_told)),
+            people: Contrast::of(pair_logits(first, second, self.person_scale.val().exp())),
             named,
         }
     }
 
-    /// Keeps the scale at 100 at most, as CLIP does after every step.
+    /// Keeps the scales at 100 at most, as CLIP does after every step.
     pub fn clamp_scale(mut self) -> Self {
-        self.logit_scale = (self.logit_scale)
-            .map(|scale| scale.clamp_max(LARGEST_SCALE.ln()).detach().require_grad());
+        let clamp = |scale: Param<Tensor<B, 1>>| {
+            scale.map(|scale| scale.clamp_max(LARGEST_SCALE.ln()).detach().require_grad())
+        };
+        self.logit_scale = clamp(self.logit_scale);
+        self.person_scale = clamp(self.person_scale);
         self
     }
+}
+
+/// Upper and lower half of the rows.
+fn halves<B: Backend>(rows: Tensor<B, 2>) -> [Tensor<B, 2>; 2] {
+    let count = rows.dims()[0] / 2;
+    [
+        rows.clone().slice_dim(0, 0..count),
+        rows.slice_dim(0, count..2 * count),
+    ]
 }

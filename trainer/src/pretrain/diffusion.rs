@@ -228,6 +228,7 @@ impl Order {
         Pictures::new(
             &self.settings,
             course.batch,
+            1,
             latent_view(config),
             None,
             untold,

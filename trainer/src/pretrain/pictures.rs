@@ -14,18 +14,21 @@ use crate::synth::{ATTRIBUTES, Endless, attribute_values};
 /// Share of the attributes that are told of a picture: no caption tells everything.
 const TOLD: f64 = 0.85;
 
-/// Draws the batches of steps, each picture once.
+/// Draws the batches of steps, each person in one of them.
 pub struct Pictures {
     people: Endless,
     view: Preprocess,
     augment: Option<Augmentation>,
     /// Share of the pictures of which nothing is told.
     untold: f64,
-    batch: usize,
+    /// People of a batch.
+    people_a_step: usize,
+    /// Pictures of each.
+    views: usize,
     seed: u64,
 }
 
-/// One batch of B pictures.
+/// One batch of B pictures: the first of every person, then the second of every person, ...
 pub struct Batch {
     pixels: Vec<f32>,
     marks: Vec<f32>,
@@ -37,7 +40,8 @@ impl Pictures {
     /// Pictures as `view` and the augmentation show them.
     pub fn new(
         settings: &Settings,
-        batch: usize,
+        people_a_step: usize,
+        views: usize,
         view: Preprocess,
         augment: Option<Augmentation>,
         untold: f64,
@@ -47,7 +51,8 @@ impl Pictures {
             view,
             augment,
             untold,
-            batch,
+            people_a_step,
+            views,
             seed: settings.seed,
         })
     }
@@ -55,13 +60,15 @@ impl Pictures {
     /// The batch of a step.
     pub fn batch(&self, step: u64) -> Result<Batch> {
         let (size, values) = (self.view.len(), attribute_values());
-        let mut pixels = vec![0.0; self.batch * size];
-        let mut marks = vec![0.0; self.batch * values];
+        let count = self.people_a_step * self.views;
+        let mut pixels = vec![0.0; count * size];
+        let mut marks = vec![0.0; count * values];
         let rows = pixels.par_chunks_mut(size);
         let rows = rows.zip(marks.par_chunks_mut(values)).enumerate();
         rows.try_for_each(|(place, (pixels, marks))| {
-            let number = step * self.batch as u64 + place as u64;
-            self.picture(number, pixels, marks)
+            let of = place % self.people_a_step;
+            let person = step * self.people_a_step as u64 + of as u64;
+            self.picture(person, (place / self.people_a_step) as u32, pixels, marks)
         })?;
         Ok(Batch {
             pixels,
@@ -70,8 +77,15 @@ impl Pictures {
         })
     }
 
-    fn picture(&self, number: u64, pixels: &mut [f32], marks: &mut [f32]) -> Result<()> {
-        let drawn = self.people.draw(number)?;
+    fn picture(
+        &self,
+        person: u64,
+        picture: u32,
+        pixels: &mut [f32],
+        marks: &mut [f32],
+    ) -> Result<()> {
+        let drawn = self.people.draw(person, picture)?;
+        let number = person * self.views as u64 + u64::from(picture);
         let mut rng = random::stream(self.seed, "pretraining picture", number);
         match &self.augment {
             Some(augment) => {

@@ -5,7 +5,7 @@ use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use dcac_model::image::Resampling;
-use dcac_model::pretrain::ImageAttributePairs;
+use dcac_model::pretrain::{ImageAttributePairs, Matched};
 use dcac_model::weights::Precision;
 use serde_json::json;
 
@@ -20,18 +20,35 @@ use crate::synth::{ATTRIBUTES, attribute_values};
 /// Pre-trains a vision tower.
 pub struct VisionJob(pub Order);
 
+/// Pictures of a person in a batch.
+const VIEWS: usize = 2;
+
 struct Pairs<D>(D);
 
 impl<B: AutodiffBackend> Lesson<B> for Pairs<B::Device> {
     type Model = ImageAttributePairs<B>;
-    const FIGURES: &'static [&'static str] = &["loss", "pairs", "matched", "words", "named"];
+    const FIGURES: &'static [&'static str] = &[
+        "loss", "pairs", "matched", "people", "found", "words", "named",
+    ];
 
     fn step(&self, model: &Self::Model, batch: &Batch, _step: u64) -> Vec<Tensor<B, 1>> {
         let sizes = ATTRIBUTES.each_ref().map(|attribute| attribute.values);
         let matched = model.forward(batch.pixels(&self.0), batch.marks(&self.0), &sizes);
-        let (pairs, words) = (matched.loss, matched.named.loss);
-        let loss = pairs.clone() + words.clone();
-        vec![loss, pairs, matched.accuracy, words, matched.named.accuracy]
+        let Matched {
+            told,
+            people,
+            named,
+        } = matched;
+        let loss = told.loss.clone() + people.loss.clone() + named.loss.clone();
+        vec![
+            loss,
+            told.loss,
+            told.accuracy,
+            people.loss,
+            people.accuracy,
+            named.loss,
+            named.accuracy,
+        ]
     }
 
     fn settle(&self, model: Self::Model) -> Self::Model {
@@ -57,7 +74,7 @@ impl Job for VisionJob {
         // Training sees pictures in the one resize of the method, whatever a test uses.
         view.resize = Resampling::Bicubic;
         let augment = Some(config.augment.clone());
-        let pictures = Pictures::new(settings, course.batch, view, augment, 0.0)?;
+        let pictures = Pictures::new(settings, course.batch / VIEWS, VIEWS, view, augment, 0.0)?;
         println!(
             "vision tower: {} steps of {} pictures of people of {}",
             course.steps,

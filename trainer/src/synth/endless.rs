@@ -1,4 +1,4 @@
-//! Pictures without end, each of another person, with what words would say of them.
+//! People without end, their pictures, and what words would say of these.
 
 use anyhow::{Result, bail};
 use dcac_model::image::{Pixels, decode};
@@ -52,17 +52,18 @@ impl Endless {
         Ok(Self { studios })
     }
 
-    /// The picture of a number: always the same, of a person that no other number shows.
-    pub fn draw(&self, number: u64) -> Result<Drawn> {
+    /// One of the pictures of a person, by numbers: always the same, each on a walk of its own
+    /// past a camera drawn for it.
+    pub fn draw(&self, person: u64, picture: u32) -> Result<Drawn> {
         let count = self.studios.len() as u64;
-        let studio = &self.studios[(number % count) as usize];
-        let identity = number / count;
-        let mut stream = studio.streams.stream("choice", identity, 0, 0);
+        let studio = &self.studios[(person % count) as usize];
+        let identity = person / count;
+        let mut stream = studio.streams.stream("choice", identity, 0, picture);
         let shot = Shot {
             identity,
             camera: stream.below(CAMERAS) as u32,
-            sequence: 0,
-            frame: 0,
+            sequence: picture,
+            frame: picture,
             boxing: Boxing::Usual,
         };
         let person = studio.identity(identity);
@@ -78,13 +79,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_one_picture_of_one_person() -> Result<()> {
+    fn numbers_are_one_picture_of_one_person() -> Result<()> {
         let names: Vec<String> = ["plaza", "night"].map(String::from).to_vec();
         let people = Endless::new(&names, 1)?;
-        let (first, second) = (people.draw(6)?, people.draw(7)?);
-        assert_eq!(first.pixels, Endless::new(&names, 1)?.draw(6)?.pixels);
+        let (first, second) = (people.draw(6, 0)?, people.draw(6, 1)?);
+        assert_eq!(first.pixels, Endless::new(&names, 1)?.draw(6, 0)?.pixels);
         assert_ne!(first.pixels, second.pixels);
-        assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6)?.pixels);
+        assert_ne!(first.pixels, people.draw(7, 0)?.pixels);
+        assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6, 0)?.pixels);
+        // Another picture shows another side at most: clothes stay.
+        let names = ATTRIBUTES.each_ref().map(|attribute| attribute.name);
+        let mut differ = names
+            .iter()
+            .zip(first.attributes.iter().zip(second.attributes));
+        assert!(differ.all(|(name, (a, b))| *a == b || !name.contains("colour")));
         Ok(())
     }
 
@@ -96,7 +104,7 @@ mod tests {
             .map(|attribute| vec![false; attribute.values])
             .collect();
         for number in 0..400 {
-            for (seen, value) in seen.iter_mut().zip(people.draw(number)?.attributes) {
+            for (seen, value) in seen.iter_mut().zip(people.draw(number, 0)?.attributes) {
                 seen[value] = true;
             }
         }
