@@ -164,8 +164,8 @@ fn wrong_requests_say_what_to_do_and_leave_nothing() {
             &["moon", "plaza"],
         ),
         (
-            "vision --config CONFIG --out out --batch 1",
-            &["1 pictures", "2 pictures"],
+            "vision --config CONFIG --out out --batch 7",
+            &["7 pictures", "2 people"],
         ),
         ("vision --config CONFIG --out out --rate=-1", &["--rate"]),
         (

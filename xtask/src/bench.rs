@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{demo, files, parity, paths, process};
+use crate::{files, parity, paths, process, trainer};
 
 /// Measurements of each side; an odd number has a median.
 const REPEATS: usize = 5;
@@ -17,7 +17,7 @@ pub fn loader(python: Option<PathBuf>, workers: usize, seconds: f64) -> Result<(
         Some(python) => python,
         None => parity::environment()?,
     };
-    demo::build_trainer()?;
+    trainer::build("")?;
     let data = paths::target().join("bench/plaza");
     if !data.is_dir() {
         let mut synth = Command::new(paths::trainer());
@@ -126,7 +126,7 @@ pub fn evaluation(python: Option<PathBuf>) -> Result<()> {
         Some(python) => python,
         None => parity::environment()?,
     };
-    demo::build_trainer()?;
+    trainer::build("")?;
     let folder = paths::target().join("bench/embeddings");
     let script = paths::root().join("trainer/bench/numpy_evaluation.py");
     println!(
@@ -221,7 +221,7 @@ pub fn index(python: &Path, vectors: usize, hnsw: bool) -> Result<()> {
         build_seconds: f64,
         searches: Vec<Searched>,
     }
-    demo::build_trainer()?;
+    trainer::build("")?;
     let folder = paths::target().join("bench/index");
     let json = folder.join("ours.json");
     let vectors = vectors.to_string();

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::server::Server;
 use crate::toolchain::Toolchain;
-use crate::{assets, browser, demo, files, paths, process, python, site, tools};
+use crate::{assets, browser, files, paths, process, python, site, tools, trainer};
 
 /// Files of onnxruntime-web that the page may load.
 const PEER: [&str; 6] = [
@@ -25,7 +25,7 @@ const SIZES: [&str; 3] = ["tiny", "small", "vit-b-16"];
 /// Builds the site, puts the peer and the models beside it, and measures.
 pub fn run(toolchain: &Toolchain, rounds: usize, software_gpu: bool) -> Result<()> {
     browser::ensure()?;
-    demo::build_trainer()?;
+    trainer::build("")?;
     site::build(toolchain, &paths::dist())?;
     let folder = paths::target().join("bench/site");
     files::remove(&folder)?;

@@ -1,15 +1,15 @@
 //! The whole road at a size that two CPU cores carry: data, training, evaluation, site.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::server::{self, Server};
 use crate::steps::Steps;
 use crate::toolchain::{self, Source};
-use crate::{assets, files, paths, process, site, tools};
+use crate::trainer::{relative, shown};
+use crate::{assets, files, paths, samples, site, tools, trainer};
 
 /// Domain that both models are trained on.
 const SEEN: &str = "plaza";
@@ -19,9 +19,6 @@ const UNSEEN: &str = "mall";
 const CALIBRATION: &str = "campus";
 const IDS: &str = "160";
 const IMAGES_PER_ID: &str = "12";
-/// The sample gallery of the site.
-const SAMPLE_IDS: usize = 8;
-const SAMPLES_PER_ID: usize = 3;
 
 /// The models by file name of their configuration, and what the table calls them.
 const MODELS: [(&str, &str); 2] = [("dcac", "DCAC"), ("baseline", "baseline")];
@@ -41,7 +38,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         tools::report_wasm_opt(tools::wasm_opt()?);
         Ok(toolchain)
     })?;
-    steps.run("build the trainer", &first("4 min"), build_trainer)?;
+    steps.run("build the trainer", &first("4 min"), || trainer::build(""))?;
     steps.run("draw three domains", &first("15 s"), || {
         [SEEN, UNSEEN, CALIBRATION].into_iter().try_for_each(draw)
     })?;
@@ -50,7 +47,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     steps.run("export both", "2 s", || {
         files::remove(&runs().join("export"))?;
         (MODELS.iter()).try_for_each(|(model, _)| {
-            trainer(
+            trainer::run(
                 &["export", "--dtype", "f16", "--with-classifier"],
                 &[("--run", &runs().join(model)), ("--out", &exported(model))],
             )
@@ -58,7 +55,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     })?;
     let table = steps.run("evaluate both on the unseen domain", "2 s", evaluate)?;
     steps.run("find out what the scores of DCAC mean", "2 s", || {
-        trainer(
+        trainer::run(
             &["evaluate", "--calibrate", "--data", &market(CALIBRATION)],
             &[("--model", &exported("dcac"))],
         )
@@ -73,7 +70,10 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     println!("  data    {}", shown(&data("")));
     println!("  runs    {}", shown(&runs()));
     println!("  models  {}", shown(&runs().join("export")));
-    println!("  site    {}", shown(&paths::dist()));
+    println!(
+        "  site    {}; it opens with the model that the project ships, the demo's is in its list",
+        shown(&paths::dist())
+    );
     match port {
         Some(port) => steps.run("serve the site", "as long as you like", || serve(port)),
         None => {
@@ -81,12 +81,6 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Builds the trainer. The whole workspace is named so that its dependencies get the same
-/// features as in tests, and are compiled once for both.
-pub fn build_trainer() -> Result<()> {
-    process::run(process::cargo().args(["build", "--release", "--workspace", "--bin", "trainer"]))
 }
 
 fn draw(domain: &str) -> Result<()> {
@@ -107,7 +101,7 @@ fn draw(domain: &str) -> Result<()> {
         return Ok(());
     }
     files::remove(&folder)?;
-    trainer(&[&["synth"], &options[..]].concat(), &[("--out", &folder)])?;
+    trainer::run(&[&["synth"], &options[..]].concat(), &[("--out", &folder)])?;
     files::write(&record, &options.join(" "))
 }
 
@@ -115,7 +109,7 @@ fn train(model: &str) -> Result<()> {
     let run = runs().join(model);
     files::remove(&run)?;
     let (seen, unseen) = (market(SEEN), market(UNSEEN));
-    trainer(
+    trainer::run(
         &["train", "--data", &seen, "--target", &unseen],
         &[
             (
@@ -136,7 +130,7 @@ fn evaluate() -> Result<String> {
     let mut chance = String::new();
     for (model, title) in MODELS {
         let figures = runs().join("export").join(format!("{model}.json"));
-        trainer(
+        trainer::run(
             &["evaluate", "--data", &market(UNSEEN)],
             &[("--model", &exported(model)), ("--json", &figures)],
         )?;
@@ -176,26 +170,7 @@ fn collect_site() -> Result<()> {
     files::write_json(&path, &manifest)?;
 
     let gallery = data(UNSEEN).join("bounding_box_test");
-    let samples = site.join("samples");
-    for name in sample(&assets::images(&gallery)?) {
-        files::copy(&gallery.join(name), &samples.join(name))?;
-    }
-    Ok(())
-}
-
-/// A few pictures each of the first identities, spread over each one's cameras. Names sort by
-/// identity and then camera.
-fn sample(names: &[String]) -> Vec<&String> {
-    let identity = |name: &String| name.split('_').next().map(str::to_string);
-    (names.chunk_by(|a, b| identity(a) == identity(b)))
-        // Distractors: people of no identity.
-        .filter(|group| !group[0].starts_with("0000") && !group[0].starts_with("-1"))
-        .filter(|group| group.len() >= SAMPLES_PER_ID)
-        .take(SAMPLE_IDS)
-        .flat_map(|group| {
-            (0..SAMPLES_PER_ID).map(|i| &group[i * (group.len() - 1) / (SAMPLES_PER_ID - 1)])
-        })
-        .collect()
+    samples::copy(&gallery, &site.join("samples"))
 }
 
 fn serve(port: u16) -> Result<()> {
@@ -207,19 +182,6 @@ fn serve(port: u16) -> Result<()> {
     println!("{} (Ctrl-C ends)", server.url());
     server.wait();
     Ok(())
-}
-
-/// Runs the trainer and shows the command, so that it can be typed again.
-fn trainer(arguments: &[&str], paths: &[(&str, &Path)]) -> Result<()> {
-    let program = paths::trainer();
-    ensure!(program.exists(), "{} is missing", program.display());
-    let mut command = Command::new(program);
-    command.current_dir(paths::root()).args(arguments);
-    for (option, path) in paths {
-        command.arg(option).arg(relative(path));
-    }
-    println!("$ trainer {}", process::show_arguments(&command));
-    process::run(&mut command)
 }
 
 fn data(name: &str) -> PathBuf {
@@ -236,35 +198,4 @@ fn runs() -> PathBuf {
 
 fn exported(model: &str) -> PathBuf {
     runs().join("export").join(model)
-}
-
-fn relative(path: &Path) -> PathBuf {
-    path.strip_prefix(paths::root())
-        .unwrap_or(path)
-        .to_path_buf()
-}
-
-fn shown(path: &Path) -> String {
-    relative(path).display().to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_are_spread_over_identities_and_cameras() {
-        let mut names = vec!["0000_c1s1_1.jpg".to_string(); 9];
-        for identity in 3..20 {
-            for camera in 1..=5 {
-                names.push(format!("{identity:04}_c{camera}s1_000.jpg"));
-            }
-        }
-        let chosen = sample(&names);
-        assert_eq!(chosen.len(), SAMPLE_IDS * SAMPLES_PER_ID);
-        assert_eq!(chosen[0], "0003_c1s1_000.jpg");
-        assert_eq!(chosen[1], "0003_c3s1_000.jpg");
-        assert_eq!(chosen[2], "0003_c5s1_000.jpg");
-        assert_eq!(chosen[23], "0010_c5s1_000.jpg");
-    }
 }

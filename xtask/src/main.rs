@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::toolchain::Source;
 use xtask::{
-    assets, bench, bench_web, browser, demo, parity, paths, server, site, toolchain, tools, verify,
+    assets, bench, bench_web, browser, demo, parity, paths, server, ship, site, toolchain, tools,
+    verify,
 };
 
 /// Sets up, builds, serves, demonstrates and tests the project.
@@ -39,6 +40,8 @@ enum Command {
     Serve(ServeArgs),
     /// Draw data, train DCAC and its baseline, evaluate, export, build the site, serve it
     Demo(DemoArgs),
+    /// Make the model that public/ ships, from nothing: weights to begin with, DCAC, its card
+    Ship(ShipArgs),
     /// Run every check and test
     Test,
     /// Compare small models with golden files, or full-size ones with PyTorch
@@ -68,6 +71,19 @@ struct DemoArgs {
     /// Port of the served site; 0 takes a free one
     #[arg(long, default_value_t = server::DEFAULT_PORT)]
     port: u16,
+}
+
+#[derive(Args)]
+struct ShipArgs {
+    /// How large, and with that for how long
+    #[arg(long, value_enum, default_value_t = ship::Size::Tiny)]
+    size: ship::Size,
+    /// What to compute on, as the trainer's --device: cpu, cuda, wgpu
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// PKU-Reid in Market-1501's folders, to measure on real people
+    #[arg(long, value_name = "DIR")]
+    real: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -153,6 +169,11 @@ fn main() -> Result<()> {
         Command::Web => site::build(&toolchain::ensure(cli.toolchain)?, &paths::dist()).map(drop),
         Command::Serve(args) => server::serve_forever(&args.dir, args.port),
         Command::Demo(args) => demo::run(cli.toolchain, (!args.no_serve).then_some(args.port)),
+        Command::Ship(args) => ship::run(&ship::Order {
+            size: args.size,
+            device: args.device,
+            real: args.real,
+        }),
         Command::Test => verify::run(cli.toolchain),
         Command::Parity(args) if args.full => parity::full_size(args.python),
         Command::Parity(_) => parity::small(),

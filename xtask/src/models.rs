@@ -11,7 +11,7 @@ use crate::files;
 
 const WEIGHTS: &str = "model.safetensors";
 
-/// Models of a folder by name, the demo's first because the page opens with the first.
+/// Models of a folder by name, the demo's last: the page opens with the first.
 pub fn describe(folder: &Path) -> Result<Vec<Value>> {
     let mut models = Vec::new();
     for path in files::entries(folder)? {
@@ -19,7 +19,7 @@ pub fn describe(folder: &Path) -> Result<Vec<Value>> {
             models.push(entry(&path, weights.len())?);
         }
     }
-    models.sort_by_key(|model| model["name"] != DEMO);
+    models.sort_by_key(|model| model["name"] == DEMO);
     Ok(models)
 }
 
@@ -108,11 +108,12 @@ mod tests {
         });
         let config = json!({ "preprocess": { "height": 96, "width": 48, "resize": "bicubic" } });
         model(folder.path(), DEMO, manifest, config);
-        model(folder.path(), "bare", json!({}), json!({}));
+        model(folder.path(), "shipped", json!({}), json!({}));
         files::write(&folder.path().join("index.json"), "old").unwrap();
         assert_eq!(
             describe(folder.path()).unwrap(),
             [
+                json!({ "name": "shipped", "title": "shipped", "bytes": 12 }),
                 json!({
                     "name": DEMO, "title": "The demo", "bytes": 12, "sha256": "abc", "dtype": "f16",
                     "input": { "height": 96, "width": 48 },
@@ -122,7 +123,6 @@ mod tests {
                         { "set": "msmt17", "rank1": 0.5, "map": 0.4 },
                     ],
                 }),
-                json!({ "name": "bare", "title": "bare", "bytes": 12 }),
             ]
         );
     }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::steps::Steps;
-use crate::{demo, files, paths, process, python};
+use crate::{files, paths, process, python, trainer};
 
 /// Names the folder of the full-size models to the test.
 const FOLDER: &str = "DCAC_FULL_SIZE";
@@ -22,7 +22,7 @@ const GOLDEN: [&str; 5] = [
 
 /// Compares small models with golden files.
 pub fn small() -> Result<()> {
-    demo::build_trainer()?;
+    trainer::build("")?;
     let mut test = process::cargo();
     test.args(["test", "--release", "--workspace"]);
     process::run(test.args(GOLDEN.iter().flat_map(|name| ["--test", name])))
@@ -43,11 +43,9 @@ pub fn full_size(python: Option<PathBuf>) -> Result<()> {
             None => environment(),
         },
     )?;
-    steps.run(
-        "build the trainer",
-        "4 min the first time",
-        demo::build_trainer,
-    )?;
+    steps.run("build the trainer", "4 min the first time", || {
+        trainer::build("")
+    })?;
     steps.run("make the models and compute with PyTorch", "1 min", || {
         files::remove(&folder.join("clip"))?;
         files::remove(&folder.join("sd"))?;

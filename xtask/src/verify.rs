@@ -9,7 +9,7 @@ use crate::process::{self, KeptError};
 use crate::program::Size;
 use crate::steps::Elapsed;
 use crate::toolchain::{self, Source, Toolchain};
-use crate::{browser, demo, files, paths, python, site, tools};
+use crate::{browser, files, paths, python, site, tools, trainer};
 
 /// All of the workspace, always: a smaller selection would give the dependencies other
 /// features, and compile them once more.
@@ -64,7 +64,7 @@ pub fn run(source: Source) -> Result<()> {
         check(cargo.env("RUSTDOCFLAGS", "-D warnings"))
     });
     step("build the trainer", &mut || {
-        plain(demo::build_trainer()).map(|()| Vec::new())
+        plain(trainer::build("")).map(|()| Vec::new())
     });
     step("tests", &mut || check(&mut tests()));
     step("documentation tests", &mut || {

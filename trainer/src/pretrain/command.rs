@@ -28,7 +28,7 @@ Both, and a training that begins with them:
   trainer train --config trainer/configs/small-dcac.toml --data market1501=data/plaza \\
                 --set weights.clip=models/vision --set weights.sd=models/diffusion --out runs/small
 
-Every picture is drawn anew, of a person whom `trainer synth` never draws. A model that is to be
+Everyone is drawn anew, and `trainer synth` draws none of them. A model that is to be
 judged on a domain that it has not seen must not be pre-trained on it: name others by --domain.
 Ctrl-C finishes the step and saves; --resume goes on.";
 
@@ -69,7 +69,8 @@ struct VisionArgs {
     /// Steps
     #[arg(long, default_value_t = 2000, conflicts_with = "resume")]
     steps: u64,
-    /// Pictures of a step: each is told from all others, so more teach more
+    /// Pictures of a step, two of each person: each is told from those of all others, so more teach
+    /// more
     #[arg(long, default_value_t = 64, conflicts_with = "resume")]
     batch: usize,
     /// Largest learning rate

@@ -228,7 +228,6 @@ impl Order {
         Pictures::new(
             &self.settings,
             course.batch,
-            1,
             latent_view(config),
             None,
             untold,

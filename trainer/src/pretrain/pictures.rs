@@ -40,18 +40,18 @@ impl Pictures {
     /// Pictures as `view` and the augmentation show them.
     pub fn new(
         settings: &Settings,
-        people_a_step: usize,
-        views: usize,
+        batch: usize,
         view: Preprocess,
         augment: Option<Augmentation>,
         untold: f64,
     ) -> Result<Self> {
+        let views = settings.kind.views();
         Ok(Self {
             people: Endless::new(&settings.domains, settings.seed)?,
             view,
             augment,
             untold,
-            people_a_step,
+            people_a_step: batch / views,
             views,
             seed: settings.seed,
         })

@@ -32,6 +32,14 @@ impl Kind {
             Self::Diffusion => "diffusion",
         }
     }
+
+    /// Pictures of each person of a batch.
+    pub fn views(self) -> usize {
+        match self {
+            Self::Vision => 2,
+            Self::Diffusion => 1,
+        }
+    }
 }
 
 /// Settings beside the configuration.
@@ -76,10 +84,12 @@ impl Course {
 impl Settings {
     /// Checks what clap cannot.
     pub fn validate(&self) -> Result<()> {
+        let views = self.kind.views();
         for course in &self.courses {
-            if course.batch < 2 || course.steps == 0 {
+            let people = course.batch / views;
+            if people < 2 || !course.batch.is_multiple_of(views) || course.steps == 0 {
                 bail!(
-                    "{} steps of {} pictures: expected at least 1 step and 2 pictures",
+                    "{} steps of {} pictures: expected at least 1 step, and 2 people with {views} pictures each",
                     course.steps,
                     course.batch
                 );

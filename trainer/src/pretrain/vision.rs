@@ -20,9 +20,6 @@ use crate::synth::{ATTRIBUTES, attribute_values};
 /// Pre-trains a vision tower.
 pub struct VisionJob(pub Order);
 
-/// Pictures of a person in a batch.
-const VIEWS: usize = 2;
-
 struct Pairs<D>(D);
 
 impl<B: AutodiffBackend> Lesson<B> for Pairs<B::Device> {
@@ -74,7 +71,7 @@ impl Job for VisionJob {
         // Training sees pictures in the one resize of the method, whatever a test uses.
         view.resize = Resampling::Bicubic;
         let augment = Some(config.augment.clone());
-        let pictures = Pictures::new(settings, course.batch / VIEWS, VIEWS, view, augment, 0.0)?;
+        let pictures = Pictures::new(settings, course.batch, view, augment, 0.0)?;
         println!(
             "vision tower: {} steps of {} pictures of people of {}",
             course.steps,

@@ -1,0 +1,131 @@
+//! The model card: prose that is written by hand, and figures from the files that measured them.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::recipe::Size;
+
+const TEMPLATE: &str = include_str!("card.md");
+
+/// The card of a model from its manifest and its figures on drawn and on real people.
+pub fn write(
+    size: Size,
+    manifest: &Value,
+    drawn: &[(&str, Value)],
+    real: Option<&Value>,
+) -> Result<String> {
+    let recipe = size.recipe();
+    let mut card = TEMPLATE.replace("{size}", size.name());
+    let rows = drawn.iter().map(|(domain, report)| {
+        Ok(format!(
+            "| `{domain}` | {} | {} |",
+            row(report)?,
+            chance(report)?
+        ))
+    });
+    let values = [
+        (
+            "bytes",
+            number(&manifest["files"]["model.safetensors"]["bytes"])?,
+        ),
+        ("identities", number(&manifest["provenance"]["identities"])?),
+        ("images", number(&manifest["provenance"]["images"])?),
+        ("vision", recipe.vision.join(" ")),
+        ("diffusion", recipe.diffusion.join(" ")),
+        ("dcac", recipe.dcac.join(" ")),
+        ("drawn", rows.collect::<Result<Vec<_>>>()?.join("\n")),
+        ("real", real.map_or(Ok(UNMEASURED.to_string()), of_real)?),
+    ];
+    for (key, value) in values {
+        card = card.replace(&format!("{{{key}}}"), &value);
+    }
+    Ok(card)
+}
+
+const UNMEASURED: &str = "Not measured in this run: no real pictures were at hand.";
+
+/// Figures in percent: Rank-1, mAP.
+fn row(report: &Value) -> Result<String> {
+    let share = |key: &str| report[key].as_f64().with_context(|| format!("no {key}"));
+    Ok(format!(
+        "{:.1} | {:.1}",
+        100.0 * share("rank1")?,
+        100.0 * share("map")?
+    ))
+}
+
+fn chance(report: &Value) -> Result<String> {
+    let share = |key: &str| report[key].as_f64().with_context(|| format!("no {key}"));
+    Ok(format!(
+        "{:.1} / {:.1}",
+        100.0 * share("chance_rank1")?,
+        100.0 * share("chance_map")?
+    ))
+}
+
+/// Each camera's queries among the other's images alone, and among all images.
+fn of_real(report: &Value) -> Result<String> {
+    let pairs = report["cameras"].as_array().context("no camera pairs")?;
+    let mean = |key: &str| {
+        let all: Option<Vec<f64>> = pairs.iter().map(|pair| pair[key].as_f64()).collect();
+        let all = all.filter(|all| !all.is_empty());
+        let all = all.with_context(|| format!("no {key} of camera pairs"))?;
+        anyhow::Ok(100.0 * all.iter().sum::<f64>() / all.len() as f64)
+    };
+    Ok(format!(
+        "| gallery | Rank-1 | mAP |\n| --- | --- | --- |\n| the other camera's images | {:.1} | {:.1} |\n| all images | {} |",
+        mean("rank1")?,
+        mean("map")?,
+        row(report)?
+    ))
+}
+
+fn number(value: &Value) -> Result<String> {
+    let number = value.as_u64().context("the manifest misses a number")?;
+    let digits = number.to_string();
+    let groups: Vec<&str> = (digits.as_bytes().rchunks(3).rev())
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    Ok(groups.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::recipe;
+    use super::*;
+
+    #[test]
+    fn a_card_says_what_was_measured() -> Result<()> {
+        let manifest = json!({
+            "files": { "model.safetensors": { "bytes": 794321 } },
+            "provenance": { "identities": 4999, "images": 19996 },
+        });
+        let report = json!({
+            "rank1": 0.5, "map": 0.25, "chance_rank1": 0.01, "chance_map": 0.02,
+            "cameras": [{ "rank1": 0.5, "map": 0.3 }, { "rank1": 0.7, "map": 0.4 }],
+        });
+        let drawn = [("plaza", report.clone())];
+        let card = write(Size::Tiny, &manifest, &drawn, Some(&report))?;
+        for text in [
+            "# dcac-tiny",
+            "794,321 bytes",
+            "4,999",
+            "| `plaza` | 50.0 | 25.0 | 1.0 / 2.0 |",
+            "| the other camera's images | 60.0 | 35.0 |",
+        ] {
+            assert!(card.contains(text), "no {text:?} in:\n{card}");
+        }
+        assert!(!card.contains('{'), "{card}");
+        assert!(write(Size::Tiny, &manifest, &drawn, None)?.contains(UNMEASURED));
+        assert!(write(Size::Tiny, &json!({}), &drawn, None).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn recipes_keep_the_domains_of_the_benchmark() {
+        assert!(recipe::DOMAINS.contains(&recipe::SHOWN));
+        assert!(!recipe::DOMAINS.contains(&recipe::SEEN));
+    }
+}

@@ -1,0 +1,45 @@
+//! The trainer as other commands build and run it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::{paths, process};
+
+/// Builds the trainer. The whole workspace is named so that its dependencies get the same
+/// features as in tests, and are compiled once for both. `features` are the trainer's own,
+/// separated by commas.
+pub fn build(features: &str) -> Result<()> {
+    let mut command = process::cargo();
+    command.args(["build", "--release", "--workspace", "--bin", "trainer"]);
+    if !features.is_empty() {
+        command.args(["--features", features]);
+    }
+    process::run(&mut command)
+}
+
+/// Runs the trainer and shows the command, so that it can be typed again.
+pub fn run(arguments: &[&str], paths: &[(&str, &Path)]) -> Result<()> {
+    let program = paths::trainer();
+    ensure!(program.exists(), "{} is missing", program.display());
+    let mut command = Command::new(program);
+    command.current_dir(paths::root()).args(arguments);
+    for (option, path) in paths {
+        command.arg(option).arg(relative(path));
+    }
+    println!("$ trainer {}", process::show_arguments(&command));
+    process::run(&mut command)
+}
+
+/// A path as a user types it in the project's folder.
+pub fn relative(path: &Path) -> PathBuf {
+    path.strip_prefix(paths::root())
+        .unwrap_or(path)
+        .to_path_buf()
+}
+
+/// The same as text.
+pub fn shown(path: &Path) -> String {
+    relative(path).display().to_string()
+}
