@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod bench;
+pub mod bench_step;
 pub mod bench_web;
 pub mod browser;
 pub mod demo;

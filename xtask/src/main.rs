@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use xtask::toolchain::Source;
 use xtask::{
-    assets, bench, bench_web, browser, demo, parity, paths, server, ship, site, toolchain, tools,
-    verify,
+    assets, bench, bench_step, bench_web, browser, demo, parity, paths, server, ship, site,
+    toolchain, tools, verify,
 };
 
 /// Sets up, builds, serves, demonstrates and tests the project.
@@ -117,6 +117,8 @@ enum BenchPart {
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },
+    /// Milliseconds of a training step, and of the encoder, and of the same work in PyTorch
+    Step(bench_step::StepArgs),
     /// Seconds of evaluation and re-ranking and of the customary NumPy code
     Eval {
         /// A Python with NumPy; set up unless given
@@ -187,6 +189,7 @@ fn main() -> Result<()> {
                 rounds,
                 software_gpu,
             } => bench_web::run(&toolchain::ensure(cli.toolchain)?, rounds, software_gpu),
+            BenchPart::Step(args) => bench_step::run(&args),
             BenchPart::Eval { python } => bench::evaluation(python),
             BenchPart::Index {
                 python,

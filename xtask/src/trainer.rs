@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use crate::{paths, process};
 
 /// Builds the trainer. The whole workspace is named so that its dependencies get the same
-/// features as in tests, and are compiled once for both. `features` are the trainer's own,
-/// separated by commas.
+/// features as in tests, and are compiled once for both. `features` are empty or named as
+/// `trainer/cuda`.
 pub fn build(features: &str) -> Result<()> {
     let mut command = process::cargo();
     command.args(["build", "--release", "--workspace", "--bin", "trainer"]);
@@ -17,6 +17,15 @@ pub fn build(features: &str) -> Result<()> {
         command.args(["--features", features]);
     }
     process::run(&mut command)
+}
+
+/// The trainer's feature that a device needs; none for the CPU.
+pub fn feature(device: &str) -> &'static str {
+    match device.split(':').next() {
+        Some("cuda") => "trainer/cuda",
+        Some("wgpu") => "trainer/wgpu",
+        _ => "",
+    }
 }
 
 /// Runs the trainer and shows the command, so that it can be typed again.

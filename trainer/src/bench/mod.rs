@@ -1,8 +1,11 @@
 //! `trainer bench`: how fast parts of the program are, by themselves.
 
+mod encode;
 mod eval;
 mod index;
 mod loader;
+mod step;
+mod times;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -18,6 +21,10 @@ pub struct BenchArgs {
 enum Part {
     /// Decode, augment and resize training images as fast as they can be taken
     Loader(loader::LoaderArgs),
+    /// Train on random pictures: times of a step and its stages
+    Step(step::StepArgs),
+    /// Embed random pictures
+    Encode(encode::EncodeArgs),
     /// Evaluate and re-rank drawn embeddings
     Eval(eval::EvalArgs),
     /// Build an index of drawn embeddings; recall and time of queries
@@ -28,6 +35,8 @@ enum Part {
 pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.part {
         Part::Loader(args) => loader::run(args),
+        Part::Step(args) => step::run(args),
+        Part::Encode(args) => encode::run(args),
         Part::Eval(args) => eval::run(args),
         Part::Index(args) => index::run(args),
     }

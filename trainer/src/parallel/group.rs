@@ -39,6 +39,11 @@ impl Group {
         }
     }
 
+    /// The only replica.
+    pub fn alone() -> Self {
+        Self::member(&Arc::new(Meeting::new(1, None)), 0)
+    }
+
     /// Number of replicas, of all processes.
     pub fn size(&self) -> usize {
         let nodes = self.meeting.link().map_or(1, |link| link.nodes());

@@ -19,6 +19,10 @@ pub struct Costs {
     pub other: Vec<Cost>,
     /// Seconds since the run's start, pauses between stop and resume left out.
     pub wall_seconds: f64,
+    /// Whether a step waits for the device at the end of every stage, so that times are the
+    /// stages' own. Waiting costs time.
+    #[serde(skip)]
+    pub waits: bool,
 }
 
 /// Time of one kind of work.
@@ -31,6 +35,14 @@ pub struct Cost {
 }
 
 impl Costs {
+    /// Costs of stages that are waited for.
+    pub fn waiting() -> Self {
+        Self {
+            waits: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds a part of a step that began at `since`; returns when it ended.
     pub fn stage(&mut self, name: &str, since: Instant) -> Instant {
         add(&mut self.stages, name, since)

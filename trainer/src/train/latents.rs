@@ -63,6 +63,22 @@ impl LatentCache {
         })
     }
 
+    /// Random moments of so many images.
+    pub fn drawn(images: usize, config: &DiffusionConfig, seed: u64) -> Self {
+        let side = config.latent_side();
+        let shape = [config.vae.latent, side, side];
+        let size = images * shape.iter().product::<usize>();
+        let mut rng = random::stream(seed, "latents of a benchmark", 0);
+        Self {
+            mean: random::normals(&mut rng, size),
+            log_variance: vec![-10.0; size],
+            shape,
+            scale: 1.0,
+            steps: NoiseSchedule::stable_diffusion().steps(),
+            seed,
+        }
+    }
+
     /// Factor that brings latents to unit variance.
     pub fn scale(&self) -> f64 {
         self.scale

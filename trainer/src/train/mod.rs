@@ -22,12 +22,13 @@ mod step;
 
 pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
-pub use cost::{Cost, RunCost, peak_memory};
+pub use cost::{Cost, Costs, RunCost, peak_memory};
 pub use identities::{IDENTITIES, read as run_identities};
-pub use latents::{deviation, read as read_latents, view as latent_view};
+pub use latents::{LatentCache, deviation, read as read_latents, view as latent_view};
 pub use metrics::{
     Evaluation, StepLog, StepMetrics, evaluation_at, read_evaluations, read_metrics,
 };
 pub use record::{RunRecord, RunState, read_figures};
 pub use request::TrainRequest;
 pub use run::run;
+pub use step::Trainer;

@@ -40,7 +40,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             })
             .collect();
         let leaf = gather::<B>(Tensor::cat(own, 0), self.group())?;
-        let mut clock = costs.stage("forward", clock);
+        let mut clock = costs.stage("encode", clock);
 
         let mut sums: Vec<f32> = Vec::new();
         let mut found = GradientsAccumulator::new();
@@ -60,7 +60,7 @@ impl<B: AutodiffBackend> Trainer<B> {
                 .zip(of_part)
                 .for_each(|(sum, loss)| *sum += loss);
             last = Some((output.features, output.neck));
-            clock = costs.stage("forward", clock);
+            clock = costs.stage("losses", clock);
 
             let mut gradients = self.scaled(output.total).backward();
             let steepness = leaf.grad_remove(&mut gradients);

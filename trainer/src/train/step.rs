@@ -106,7 +106,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         };
         let updates = 0..self.config.loss.neck_updates;
         self.model = updates.fold(model, |model, _| model.absorb(&pass.neck));
-        let clock = costs.stage("optimiser", clock);
+        let clock = self.stage(costs, "optimiser", clock)?;
 
         let features: Vec<f32> = (pass.features.inner().into_data().convert::<f32>())
             .into_vec()
@@ -129,6 +129,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         let rows = &batch.rows;
         let (images, cameras) = self.inputs(batch, rows);
         let own = self.model.embed(&self.config, images, cameras);
+        let clock = self.stage(costs, "encode", clock)?;
         let seam = Seam::join(own, rows, &self.group)?;
         let output = self.losses(Embedded {
             embeddings: seam.whole(),
@@ -138,17 +139,25 @@ impl<B: AutodiffBackend> Trainer<B> {
         });
         let losses = self.group.sum(losses(&output)?)?;
         let finite = losses.first().is_some_and(|total| total.is_finite());
-        let clock = costs.stage("forward", clock);
+        let clock = self.stage(costs, "losses", clock)?;
         let gradients = finite
             .then(|| seam.backward(self.scaled(output.total), &self.model, &self.group))
             .transpose()?;
-        costs.stage("backward", clock);
+        self.stage(costs, "backward", clock)?;
         Ok(Pass {
             losses,
             features: output.features,
             neck: output.neck,
             gradients,
         })
+    }
+
+    /// Ends a stage.
+    fn stage(&self, costs: &mut Costs, name: &str, since: Instant) -> Result<Instant> {
+        if costs.waits {
+            B::sync(&self.device).map_err(|error| anyhow!("the device failed: {error:?}"))?;
+        }
+        Ok(costs.stage(name, since))
     }
 
     /// Pixels and cameras of some of a batch's rows.

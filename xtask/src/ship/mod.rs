@@ -38,13 +38,7 @@ pub fn run(order: &Order) -> Result<()> {
         shown(&public(size))
     );
     steps.run("build the trainer", "4 min the first time", || {
-        trainer::build(
-            device
-                .split(':')
-                .next()
-                .filter(|&d| d != "cpu")
-                .unwrap_or(""),
-        )
+        trainer::build(trainer::feature(device))
     })?;
     let [vision, diffusion, trained] =
         ["vision", "diffusion", "run"].map(|part| work(size).join(part));
