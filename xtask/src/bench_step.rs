@@ -40,17 +40,36 @@ enum Preset {
     Tiny,
 }
 
-/// A side's name and its options in PyTorch; none for this program.
-const SIDES: [(&str, Option<&[&str]>); 5] = [
-    ("this program", None),
-    ("PyTorch, eager", Some(&[])),
-    ("PyTorch, eager, VAE every step", Some(&["--vae"])),
-    ("PyTorch, compiled", Some(&["--compile"])),
-    (
-        "PyTorch, compiled, VAE every step",
-        Some(&["--compile", "--vae"]),
-    ),
-];
+/// What is measured, and how often it was so far.
+struct Side {
+    name: &'static str,
+    /// Options of the script in PyTorch; none for this program.
+    options: Option<&'static [&'static str]>,
+    seconds: Vec<f64>,
+}
+
+/// All sides of a step; the encoder knows no VAE.
+fn sides(part: &str) -> Vec<Side> {
+    let sides: [(&str, Option<&'static [&'static str]>); 5] = [
+        ("this program", None),
+        ("PyTorch, eager", Some(&[])),
+        ("PyTorch, eager, VAE every step", Some(&["--vae"])),
+        ("PyTorch, compiled", Some(&["--compile"])),
+        (
+            "PyTorch, compiled, VAE every step",
+            Some(&["--compile", "--vae"]),
+        ),
+    ];
+    let vae = |options: &[&str]| options.contains(&"--vae");
+    (sides.into_iter())
+        .filter(|(_, options)| part == "step" || !options.is_some_and(vae))
+        .map(|(name, options)| Side {
+            name,
+            options,
+            seconds: Vec::new(),
+        })
+        .collect()
+}
 
 /// Measures all sides in turn and prints the ratios of their medians.
 pub fn run(args: &StepArgs) -> Result<()> {
@@ -69,36 +88,34 @@ pub fn run(args: &StepArgs) -> Result<()> {
             "\n{images}, {:?}, {}, {}",
             args.preset, args.device, args.precision
         );
-        // The encoder knows no VAE.
-        let sides = SIDES.iter().filter(|(_, options)| {
-            part == "step" || options.is_none_or(|options| !options.contains(&"--vae"))
-        });
-        let mut sides: Vec<(&str, Option<&[&str]>, Vec<f64>)> = sides
-            .map(|&(name, options)| (name, options, Vec::new()))
-            .collect();
+        let mut sides = sides(part);
         for round in 1..=args.rounds {
-            for (name, options, times) in &mut sides {
-                let figures = match options {
+            for side in &mut sides {
+                let figures = match side.options {
                     None => ours(args, part)?,
                     Some(options) => theirs(args, &python, part, options)?,
                 };
                 let seconds = figures[part][0].as_f64();
                 let seconds = seconds.with_context(|| format!("{figures} has no {part}"))?;
                 println!(
-                    "round {round}  {name:<34} {:10.2} ms{}",
+                    "round {round}  {:<34} {:10.2} ms{}",
+                    side.name,
                     1e3 * seconds,
                     memory(&figures)
                 );
-                times.push(seconds);
+                side.seconds.push(seconds);
             }
         }
-        let Some(ours) = sides.first().map(|(.., times)| median(times)) else {
-            bail!("nothing was measured");
-        };
+        let ours = median(&sides[0].seconds);
         println!("{:<34} {:>13} {:>20}", "", "median", "this program's share");
-        for (name, _, times) in &sides {
-            let median = median(times);
-            println!("{name:<34} {:10.2} ms {:20.2}", 1e3 * median, ours / median);
+        for side in &sides {
+            let median = median(&side.seconds);
+            println!(
+                "{:<34} {:10.2} ms {:20.2}",
+                side.name,
+                1e3 * median,
+                ours / median
+            );
         }
     }
     Ok(())

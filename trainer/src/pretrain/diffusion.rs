@@ -4,16 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use burn::module::AutodiffModule;
+use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
-use dcac_model::dcac::{DiffusionConfig, NoisedLatents};
-use dcac_model::diffusion::{NoiseSchedule, Vae, VaeEncoder};
+use dcac_model::dcac::DiffusionConfig;
+use dcac_model::diffusion::{Vae, VaeEncoder};
 use dcac_model::pretrain::AttributeDenoiser;
 use dcac_model::weights::{Precision, Values, unet_to_diffusers, vae_to_diffusers, values};
-use rand::Rng;
 use serde_json::{Map, Value, json};
 
 use super::command::Order;
+use super::denoising::{self, Denoising, normals};
 use super::figures::Means;
 use super::lesson::{Lesson, Schooling};
 use super::pictures::{Batch, Pictures};
@@ -22,7 +22,7 @@ use crate::device::Job;
 use crate::synth::{ATTRIBUTES, attribute_values};
 use crate::tensors::write_safetensors;
 use crate::train::{deviation, latent_view, read_latents};
-use crate::{files, model_dir, random};
+use crate::{files, model_dir};
 
 /// Pre-trains a VAE and a U-Net.
 pub struct DiffusionJob(pub Order);
@@ -61,54 +61,6 @@ impl<B: AutodiffBackend> Lesson<B> for Storing<B::Device> {
         let loss = losses.reconstruction.clone() + losses.divergence.clone() * DIVERGENCE;
         vec![loss, losses.reconstruction, losses.divergence]
     }
-}
-
-struct Denoising<B: Backend> {
-    vae: VaeEncoder<B>,
-    scale: f64,
-    latent: [usize; 3],
-    schedule: NoiseSchedule,
-    seed: u64,
-    device: B::Device,
-}
-
-impl<B: AutodiffBackend> Lesson<B> for Denoising<B::InnerBackend> {
-    type Model = AttributeDenoiser<B>;
-    const FIGURES: &'static [&'static str] = &["loss"];
-
-    fn step(&self, model: &Self::Model, batch: &Batch, step: u64) -> Vec<Tensor<B, 1>> {
-        let device = &self.device;
-        let moments = self.vae.forward(batch.pixels(device));
-        let count = moments.mean.dims()[0];
-        let normals = |consumer| {
-            normals::<B::InnerBackend>(self.latent, count, self.seed, consumer, step, device)
-        };
-        let clean = moments.sample(normals("posterior"), self.scale);
-        let mut rng = random::stream(self.seed, "timesteps", step);
-        let latents = NoisedLatents {
-            clean: Tensor::from_inner(clean),
-            noise: Tensor::from_inner(normals("noise")),
-            timesteps: (0..count)
-                .map(|_| rng.random_range(0..self.schedule.steps()))
-                .collect(),
-        };
-        vec![model.loss(&self.schedule, latents, batch.marks(device))]
-    }
-}
-
-fn normals<B: Backend>(
-    latent: [usize; 3],
-    count: usize,
-    seed: u64,
-    consumer: &str,
-    step: u64,
-    device: &B::Device,
-) -> Tensor<B, 4> {
-    let mut rng = random::stream(seed, consumer, step);
-    let [channels, height, width] = latent;
-    let numbers = random::normals(&mut rng, count * channels * height * width);
-    let shape = [count, channels, height, width];
-    Tensor::from_data(TensorData::new(numbers, shape), device)
 }
 
 impl Job for DiffusionJob {
@@ -194,7 +146,6 @@ impl Order {
             vae,
             scale,
             latent: latent(config),
-            schedule: NoiseSchedule::stable_diffusion(),
             seed: self.settings.seed,
             device: device.clone(),
         };
@@ -203,8 +154,17 @@ impl Order {
         let schooling = self.schooling("U-Net", &folder, course);
         let (model, figures) = schooling.teach(&lesson, model, pictures, device)?;
         note(facts, "unet", figures);
-        let unet = values(&model.valid().unet);
-        write(&self.out.join("unet"), unet, unet_to_diffusers)
+        let model = model.valid();
+        // Of pictures that come after the last step's.
+        let pictures = self.pictures(config, course, 0.0)?;
+        let worth = denoising::worth(&lesson, &model, &pictures, course.steps)?;
+        println!("{worth}");
+        facts.insert("attributes_told".into(), json!(worth));
+        write(
+            &self.out.join("unet"),
+            values(&model.unet),
+            unet_to_diffusers,
+        )
     }
 
     /// What brings latents to unit variance, as training measures it.

@@ -7,6 +7,7 @@
 mod ahead;
 mod checkpoint;
 mod command;
+mod denoising;
 mod diffusion;
 mod figures;
 mod lesson;
