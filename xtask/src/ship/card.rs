@@ -7,9 +7,11 @@ use super::recipe::Size;
 
 const TEMPLATE: &str = include_str!("card.md");
 
-/// The card of a model from its manifest and its figures on drawn and on real people.
+/// The card of a model from the revision that made it, its manifest, and its figures on drawn and
+/// on real people.
 pub fn write(
     size: Size,
+    revision: &str,
     manifest: &Value,
     drawn: &[(&str, Value)],
     real: Option<&Value>,
@@ -24,6 +26,7 @@ pub fn write(
         ))
     });
     let values = [
+        ("revision", revision.to_string()),
         (
             "bytes",
             number(&manifest["files"]["model.safetensors"]["bytes"])?,
@@ -107,9 +110,10 @@ mod tests {
             "cameras": [{ "rank1": 0.5, "map": 0.3 }, { "rank1": 0.7, "map": 0.4 }],
         });
         let drawn = [("plaza", report.clone())];
-        let card = write(Size::Tiny, &manifest, &drawn, Some(&report))?;
+        let card = write(Size::Tiny, "1a2b3c4", &manifest, &drawn, Some(&report))?;
         for text in [
             "# dcac-tiny",
+            "revision `1a2b3c4`",
             "794,321 bytes",
             "4,999",
             "| `plaza` | 50.0 | 25.0 | 1.0 / 2.0 |",
@@ -118,8 +122,8 @@ mod tests {
             assert!(card.contains(text), "no {text:?} in:\n{card}");
         }
         assert!(!card.contains('{'), "{card}");
-        assert!(write(Size::Tiny, &manifest, &drawn, None)?.contains(UNMEASURED));
-        assert!(write(Size::Tiny, &json!({}), &drawn, None).is_err());
+        assert!(write(Size::Tiny, "1a2b3c4", &manifest, &drawn, None)?.contains(UNMEASURED));
+        assert!(write(Size::Tiny, "", &json!({}), &drawn, None).is_err());
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod card;
 mod recipe;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -168,13 +169,24 @@ fn publish(size: Size, model: &Path, (drawn, real): &Measured) -> Result<()> {
     let reports = drawn.iter().map(|(_, report)| report).chain(real);
     facts["metrics"] = reports.cloned().map(summary).collect();
     files::write_json(&manifest, &facts)?;
-    let card = card::write(size, &facts, drawn, real.as_ref())?;
+    let card = card::write(size, &revision(), &facts, drawn, real.as_ref())?;
     files::write(&public.join("README.md"), &card)?;
 
     let shown = paths::root().join("public/samples");
     files::remove(&shown)?;
     let gallery = data().join("dg-synth").join(recipe::SHOWN);
     samples::copy(&gallery.join("bounding_box_test"), &shown)
+}
+
+/// The revision of the sources, as far as git knows it.
+fn revision() -> String {
+    let mut git = Command::new("git");
+    git.args(["describe", "--always", "--dirty"]);
+    let said = git.current_dir(paths::root()).output().ok();
+    let said = said.filter(|output| output.status.success());
+    said.map_or("unknown".to_string(), |output| {
+        String::from_utf8_lossy(&output.stdout).trim().to_string()
+    })
 }
 
 /// A report without its table of cameras, and without the place where the data lay.
