@@ -5,7 +5,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
 use super::{AttributeEncoder, Named, name_attributes};
-use crate::loss::{pair_logits, pair_loss};
+use crate::loss::{cross_entropy, pair_logits, pair_loss};
 use crate::reid::{EncoderConfig, ReidEncoder, l2_normalize};
 
 /// Image and attribute encoder, and the scale of their similarities.
@@ -26,7 +26,8 @@ pub struct ImageAttributePairs<B: Backend> {
 pub struct Matched<B: Backend> {
     /// Pictures and all that is told of them.
     pub told: Contrast<B>,
-    /// First and second pictures of the same people: what re-identification asks for.
+    /// Each picture and the other one of the same person, among all pictures of the batch: what
+    /// re-identification asks for.
     pub people: Contrast<B>,
     /// Every attribute by itself. Captions differ in so much that a small batch teaches little of
     /// any one attribute, and among vectors of unit length hardly anything until the first few
@@ -54,6 +55,22 @@ impl<B: Backend> Contrast<B> {
         }
     }
 
+    /// From L2-normalised embeddings `[2P, d]` of the first pictures of all people, then of the
+    /// second: every picture looks for the other of its person (NT-Xent; Chen et al., 2020).
+    fn of_people(embeddings: Tensor<B, 2>, scale: Tensor<B, 1>) -> Self {
+        let [count, _] = embeddings.dims();
+        let device = embeddings.device();
+        let itself = Tensor::<B, 2>::eye(count, &device) * NEVER;
+        let logits = pair_logits(embeddings.clone(), embeddings, scale) - itself;
+        let first = Tensor::<B, 1, Int>::arange(0..count as i64 / 2, &device);
+        let other = Tensor::cat(vec![first.clone() + count as i64 / 2, first], 0);
+        let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+        Self {
+            accuracy: nearest.equal(other.clone()).float().mean(),
+            loss: cross_entropy(logits, other),
+        }
+    }
+
     fn mean(self, other: Self) -> Self {
         Self {
             loss: (self.loss + other.loss) * 0.5,
@@ -62,6 +79,8 @@ impl<B: Backend> Contrast<B> {
     }
 }
 
+/// What is taken from a logit that must not win.
+const NEVER: f64 = 1e4;
 /// CLIP's temperature at the start; its inverse is the scale.
 const TEMPERATURE: f64 = 0.07;
 /// Largest scale.
@@ -102,9 +121,11 @@ impl<B: Backend> ImageAttributePairs<B> {
             sizes,
         );
         let captions = l2_normalize(self.attributes.forward(marks));
+        let embeddings = l2_normalize(embeddings);
+        let people = Contrast::of_people(embeddings.clone(), self.person_scale.val().exp());
         // Two pictures of a person have nearly the same caption: each is told from the pictures
         // of other people alone.
-        let [first, second] = halves(l2_normalize(embeddings));
+        let [first, second] = halves(embeddings);
         let [first_told, second_told] = halves(captions);
         let scale = self.logit_scale.val().exp();
         let told = |images: &Tensor<B, 2>, captions: Tensor<B, 2>| {
@@ -112,7 +133,7 @@ impl<B: Backend> ImageAttributePairs<B> {
         };
         Matched {
             told: told(&first, first_told).mean(told(&second, second_told)),
-            people: Contrast::of(pair_logits(first, second, self.person_scale.val().exp())),
+            people,
             named,
         }
     }

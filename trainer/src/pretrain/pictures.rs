@@ -13,6 +13,8 @@ use crate::synth::{ATTRIBUTES, Endless, attribute_values};
 
 /// Share of the attributes that are told of a picture: no caption tells everything.
 const TOLD: f64 = 0.85;
+/// People of a batch whom a camera sees.
+const SHARE: u64 = 4;
 
 /// Draws the batches of steps, each person in one of them.
 pub struct Pictures {
@@ -84,7 +86,8 @@ impl Pictures {
         pixels: &mut [f32],
         marks: &mut [f32],
     ) -> Result<()> {
-        let drawn = self.people.draw(person, picture)?;
+        let camera = camera(person, picture, self.people_a_step as u64);
+        let drawn = self.people.draw(person, picture, camera)?;
         let number = person * self.views as u64 + u64::from(picture);
         let mut rng = random::stream(self.seed, "pretraining picture", number);
         match &self.augment {
@@ -109,6 +112,19 @@ impl Pictures {
     }
 }
 
+/// The camera of a person's first or second picture in a batch of so many `people`. Some share one,
+/// so that the place does not tell people apart; of 16 or more, those who share one for the first
+/// picture do not share one for the second.
+fn camera(person: u64, picture: u32, people: u64) -> u64 {
+    let cameras = people.div_ceil(SHARE);
+    let (step, of) = (person / people, person % people);
+    let (view, own) = match picture {
+        0 => (0, of % cameras),
+        _ => (1, of / SHARE),
+    };
+    (2 * step + view) * cameras + own
+}
+
 impl Batch {
     /// `[B, 3, height, width]`.
     pub fn pixels<B: Backend>(&self, device: &B::Device) -> Tensor<B, 4> {
@@ -123,5 +139,27 @@ impl Batch {
         let values = attribute_values();
         let shape = [self.marks.len() / values, values];
         Tensor::from_data(TensorData::new(self.marks.clone(), shape), device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_are_shared_but_not_twice() {
+        let people = 48;
+        let all: Vec<[u64; 2]> = (0..3 * people)
+            .map(|person| [0, 1].map(|picture| camera(person, picture, people)))
+            .collect();
+        for (person, [first, second]) in all.iter().enumerate() {
+            let of = |picture: usize, camera: &u64| {
+                all.iter().filter(|own| own[picture] == *camera).count() as u64
+            };
+            assert_eq!([of(0, first), of(1, second)], [SHARE; 2], "person {person}");
+            assert_eq!([of(1, first), of(0, second)], [0; 2], "person {person}");
+            let both = all.iter().filter(|own| **own == [*first, *second]);
+            assert_eq!(both.count(), 1, "person {person}");
+        }
     }
 }

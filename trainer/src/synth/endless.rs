@@ -53,17 +53,17 @@ impl Endless {
     }
 
     /// One of the pictures of a person, by numbers: always the same, each on a walk of its own
-    /// past a camera drawn for it.
-    pub fn draw(&self, person: u64, picture: u32) -> Result<Drawn> {
+    /// past the camera of a number.
+    pub fn draw(&self, person: u64, picture: u32, camera: u64) -> Result<Drawn> {
         let count = self.studios.len() as u64;
         let studio = &self.studios[(person % count) as usize];
         let identity = person / count;
-        let mut stream = studio.streams.stream("choice", identity, 0, picture);
         let shot = Shot {
             identity,
-            camera: stream.below(CAMERAS) as u32,
+            camera: (camera % CAMERAS as u64) as u32,
             sequence: picture,
             frame: picture,
+            shared: Some(camera),
             boxing: Boxing::Usual,
         };
         let person = studio.identity(identity);
@@ -82,11 +82,11 @@ mod tests {
     fn numbers_are_one_picture_of_one_person() -> Result<()> {
         let names: Vec<String> = ["plaza", "night"].map(String::from).to_vec();
         let people = Endless::new(&names, 1)?;
-        let (first, second) = (people.draw(6, 0)?, people.draw(6, 1)?);
-        assert_eq!(first.pixels, Endless::new(&names, 1)?.draw(6, 0)?.pixels);
+        let (first, second) = (people.draw(6, 0, 0)?, people.draw(6, 1, 1)?);
+        assert_eq!(first.pixels, Endless::new(&names, 1)?.draw(6, 0, 0)?.pixels);
         assert_ne!(first.pixels, second.pixels);
-        assert_ne!(first.pixels, people.draw(7, 0)?.pixels);
-        assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6, 0)?.pixels);
+        assert_ne!(first.pixels, people.draw(7, 0, 0)?.pixels);
+        assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6, 0, 0)?.pixels);
         // Another picture shows another side at most: clothes stay.
         let names = ATTRIBUTES.each_ref().map(|attribute| attribute.name);
         let mut differ = names
@@ -104,7 +104,10 @@ mod tests {
             .map(|attribute| vec![false; attribute.values])
             .collect();
         for number in 0..400 {
-            for (seen, value) in seen.iter_mut().zip(people.draw(number, 0)?.attributes) {
+            for (seen, value) in seen
+                .iter_mut()
+                .zip(people.draw(number, 0, number)?.attributes)
+            {
                 seen[value] = true;
             }
         }

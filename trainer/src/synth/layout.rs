@@ -94,6 +94,7 @@ fn person(
                     sequence,
                     frame,
                     boxing: Boxing::Usual,
+                    shared: None,
                 },
             });
         }
@@ -129,6 +130,7 @@ fn nuisance(
             sequence: 1 << 16,
             frame: (1 << 16) + index,
             boxing,
+            shared: None,
         },
     }
 }

@@ -50,6 +50,8 @@ pub struct Shot {
     pub sequence: u32,
     /// Number of the picture within identity and camera.
     pub frame: u32,
+    /// Where each walk has a camera of its own: the number of one that others share.
+    pub shared: Option<u64>,
     pub boxing: Boxing,
 }
 
@@ -83,7 +85,10 @@ impl Studio {
     fn camera(&self, shot: Shot) -> Cow<'_, Camera> {
         if self.domain.scattered {
             let walk = (shot.camera << 20) | shot.sequence;
-            let mut stream = self.streams.stream("own camera", shot.identity, walk, 0);
+            let mut stream = match shot.shared {
+                Some(number) => self.streams.stream("shared camera", number, 0, 0),
+                None => self.streams.stream("own camera", shot.identity, walk, 0),
+            };
             Cow::Owned(Camera::draw(self.domain, &mut stream))
         } else {
             Cow::Borrowed(&self.cameras[shot.camera as usize])
@@ -107,8 +112,7 @@ impl Studio {
     /// How far the person of a shot is turned from facing the camera, radians.
     pub fn heading(&self, shot: Shot) -> f32 {
         let (mut track, mut frame) = self.moment(shot);
-        let camera = &self.cameras[shot.camera as usize];
-        let stance = stance(camera, &mut track, &mut frame);
+        let stance = stance(&self.camera(shot), &mut track, &mut frame);
         // A person beside the optical axis is seen from that much aside.
         stance.yaw + stance.at[0].atan2(stance.at[2])
     }

@@ -25,6 +25,7 @@ pub fn contact_sheet(studio: &Studio, ids: usize) -> Result<RgbImage> {
                 sequence: 0,
                 frame: 0,
                 boxing: Boxing::Usual,
+                shared: None,
             };
             let pixels = studio.shoot(&identity, shot)?;
             let crop =
