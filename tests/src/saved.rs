@@ -37,8 +37,8 @@ impl Saved {
         );
         page.wait_for(&script).await?;
         let end = Instant::now() + Duration::from_secs(30);
-        // A browser gives a file its name once all of it is there.
-        while !path.exists() {
+        // A browser may take the name with an empty file first; all of it then comes at once.
+        while fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
             ensure!(Instant::now() < end, "{name} has not been saved");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
