@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use crate::{parity, paths, process, trainer};
+use crate::bench::median;
+use crate::{files, parity, paths, process, trainer};
 
 /// `cargo xtask bench step`.
 #[derive(Args)]
@@ -106,10 +107,10 @@ pub fn run(args: &StepArgs) -> Result<()> {
                 side.seconds.push(seconds);
             }
         }
-        let ours = median(&sides[0].seconds);
+        let ours = median(&mut sides[0].seconds);
         println!("{:<34} {:>13} {:>20}", "", "median", "this program's share");
-        for side in &sides {
-            let median = median(&side.seconds);
+        for side in &mut sides {
+            let median = median(&mut side.seconds);
             println!(
                 "{:<34} {:10.2} ms {:20.2}",
                 side.name,
@@ -137,7 +138,7 @@ fn ours(args: &StepArgs, part: &str) -> Result<Value> {
     command.args(["--steps", &args.steps.to_string()]);
     command.arg("--config").arg(config).arg("--json").arg(&json);
     process::run(&mut command)?;
-    crate::files::read_json(&json)
+    files::read_json(&json)
 }
 
 fn theirs(args: &StepArgs, python: &Path, part: &str, options: &[&str]) -> Result<Value> {
@@ -169,10 +170,4 @@ fn theirs(args: &StepArgs, python: &Path, part: &str, options: &[&str]) -> Resul
 fn memory(figures: &Value) -> String {
     let bytes = figures["peak_memory_bytes"].as_f64();
     bytes.map_or(String::new(), |bytes| format!("  {:.2} GB", bytes / 1e9))
-}
-
-fn median(times: &[f64]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -1,6 +1,5 @@
 //! Images per second of the encoder as inference runs it, with random weights and pictures.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -12,49 +11,29 @@ use dcac_model::nn::hold_frozen;
 use dcac_model::reid::ReidEncoder;
 use serde_json::{Value, json};
 
+use super::measurement::Measurement;
 use super::step::synchronise;
 use super::times::spread;
 use crate::config::RunConfig;
-use crate::device::{DeviceArgs, Job, dispatch};
-use crate::files;
+use crate::device::Job;
 
 /// `trainer bench encode`.
 #[derive(Args)]
 pub struct EncodeArgs {
-    /// TOML file of a training, of which the encoder is taken
-    #[arg(long)]
-    config: PathBuf,
-    /// Override a key of the configuration, such as precision=bf16
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// Images of a batch
     #[arg(long, default_value_t = 256)]
     batch: usize,
-    /// Batches before the measurement
-    #[arg(long, default_value_t = 5)]
-    warmup: usize,
-    /// Batches that are measured
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
-    /// Write the figures to this file too
-    #[arg(long)]
-    json: Option<PathBuf>,
     #[command(flatten)]
-    device: DeviceArgs,
+    measurement: Measurement,
 }
 
 /// Prints the median and the spread.
 pub fn run(args: &EncodeArgs) -> Result<()> {
-    if args.batch == 0 || args.steps == 0 {
-        bail!("expected --batch and --steps of 1 at least");
+    if args.batch == 0 {
+        bail!("expected --batch of 1 at least");
     }
-    let config = RunConfig::read(&args.config, &args.set)?;
-    let figures = dispatch(args.device.device, EncodeJob { args, config })?;
-    if let Some(json) = &args.json {
-        files::write_json(json, &figures)?;
-        println!("{}", json.display());
-    }
-    Ok(())
+    let config = args.measurement.config()?;
+    args.measurement.run(EncodeJob { args, config })
 }
 
 struct EncodeJob<'a> {
@@ -77,12 +56,12 @@ impl Job for EncodeJob<'_> {
         let pictures = Tensor::<B::InnerBackend, 4>::random(shape, Distribution::Default, device);
         let pictures = pictures.cast(dtype);
         let mut times = Vec::new();
-        for number in 0..args.warmup + args.steps {
+        for number in 0..args.measurement.warmup + args.measurement.steps {
             let since = Instant::now();
             let embeddings = model.embed(pictures.clone());
             synchronise::<B::InnerBackend>(device)?;
             drop(embeddings);
-            if number >= args.warmup {
+            if number >= args.measurement.warmup {
                 times.push(since.elapsed().as_secs_f64());
             }
         }
@@ -90,14 +69,14 @@ impl Job for EncodeJob<'_> {
         println!(
             "encoder, {} images, {}: {:.2} ms ({:.2} to {:.2}), {:.0} images/s",
             args.batch,
-            args.device.device,
+            args.measurement.device.device,
             1e3 * median,
             1e3 * low,
             1e3 * high,
             args.batch as f64 / median
         );
         Ok(json!({
-            "device": args.device.device.to_string(),
+            "device": args.measurement.device.device.to_string(),
             "images": args.batch,
             "encode": spread(&times),
         }))

@@ -4,6 +4,7 @@ mod encode;
 mod eval;
 mod index;
 mod loader;
+mod measurement;
 mod step;
 mod times;
 

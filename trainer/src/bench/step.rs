@@ -1,6 +1,5 @@
 //! Times of a training step, by stage, without data: random weights, random pictures.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
@@ -13,54 +12,35 @@ use dcac_model::diffusion::VaeEncoder;
 use dcac_model::loss::PrototypeMemory;
 use serde_json::{Value, json};
 
+use super::measurement::Measurement;
 use super::times::{Times, spread};
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
-use crate::device::{DeviceArgs, Job, dispatch};
+use crate::device::Job;
 use crate::parallel::Group;
 use crate::train::{Costs, LatentCache, Trainer, peak_memory};
-use crate::{files, info, random};
+use crate::{info, random};
 
 /// `trainer bench step`.
 #[derive(Args)]
 pub struct StepArgs {
-    /// TOML file of the training
-    #[arg(long)]
-    config: PathBuf,
-    /// Override a key of the configuration, such as precision=bf16
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
     /// Training identities
     #[arg(long, default_value_t = 751)]
     identities: usize,
-    /// Steps before the measurement
-    #[arg(long, default_value_t = 5)]
-    warmup: usize,
-    /// Steps that are measured, as a whole and then once more by stage
-    #[arg(long, default_value_t = 20)]
-    steps: usize,
-    /// Write the figures to this file too
-    #[arg(long)]
-    json: Option<PathBuf>,
     #[command(flatten)]
-    device: DeviceArgs,
+    measurement: Measurement,
 }
 
 /// Prints medians and spreads.
 pub fn run(args: &StepArgs) -> Result<()> {
-    let config = RunConfig::read(&args.config, &args.set)?;
-    if args.steps == 0 || args.identities < config.sampler.identities {
+    let config = args.measurement.config()?;
+    if args.identities < config.sampler.identities {
         bail!(
-            "expected --steps of 1 at least and --identities of {} at least, as many as a batch has",
+            "expected --identities of {} at least, as many as a batch has",
             config.sampler.identities
         );
     }
-    let figures = dispatch(args.device.device, StepJob { args, config })?;
-    if let Some(json) = &args.json {
-        files::write_json(json, &figures)?;
-        println!("{}", json.display());
-    }
-    Ok(())
+    args.measurement.run(StepJob { args, config })
 }
 
 struct StepJob<'a> {
@@ -101,14 +81,14 @@ impl Job for StepJob<'_> {
             Ok(since.elapsed().as_secs_f64())
         };
         let first = step(1, &mut Costs::default())?;
-        for number in 0..args.warmup {
+        for number in 0..args.measurement.warmup {
             step(number + 2, &mut Costs::default())?;
         }
-        let whole = (0..args.steps)
+        let whole = (0..args.measurement.steps)
             .map(|number| step(number + 2, &mut Costs::default()))
             .collect::<Result<Vec<f64>>>()?;
         let mut stages = Times::default();
-        for number in 0..args.steps {
+        for number in 0..args.measurement.steps {
             let mut costs = Costs::waiting();
             step(number + 2, &mut costs)?;
             for stage in costs.stages {
@@ -125,7 +105,7 @@ impl Job for StepJob<'_> {
         println!(
             "{} of {count} images, {}: {:.1} ms ({:.1} to {:.1}), {:.0} images/s; first step {first:.1} s",
             config.method(),
-            args.device.device,
+            args.measurement.device.device,
             1e3 * median,
             1e3 * low,
             1e3 * high,
@@ -149,7 +129,7 @@ impl Job for StepJob<'_> {
             .collect();
         Ok(json!({
             "method": config.method(),
-            "device": args.device.device.to_string(),
+            "device": args.measurement.device.device.to_string(),
             "images": count,
             "step": spread(&whole),
             "first": first,
@@ -194,12 +174,12 @@ fn vae<B: AutodiffBackend>(
     let vae = VaeEncoder::<B>::new(&diffusion.vae, device).valid();
     let shape = [count, 3, diffusion.image, diffusion.image];
     let pictures = Tensor::<B::InnerBackend, 4>::random(shape, Distribution::Default, device);
-    for number in 0..args.warmup + args.steps {
+    for number in 0..args.measurement.warmup + args.measurement.steps {
         let since = Instant::now();
         let moments = vae.forward(pictures.clone());
         synchronise::<B::InnerBackend>(device)?;
         drop(moments);
-        if number >= args.warmup {
+        if number >= args.measurement.warmup {
             stages.add("VAE, if not kept", since.elapsed().as_secs_f64());
         }
     }

@@ -47,23 +47,24 @@ pub fn write(
 
 const UNMEASURED: &str = "Not measured in this run: no real pictures were at hand.";
 
-/// Figures in percent: Rank-1, mAP.
+/// A share of a report in percent.
+fn percent(report: &Value, key: &str) -> Result<String> {
+    let share = report[key].as_f64().with_context(|| format!("no {key}"))?;
+    Ok(format!("{:.1}", 100.0 * share))
+}
+
+/// Rank-1 and mAP, as two cells.
 fn row(report: &Value) -> Result<String> {
-    let share = |key: &str| report[key].as_f64().with_context(|| format!("no {key}"));
-    Ok(format!(
-        "{:.1} | {:.1}",
-        100.0 * share("rank1")?,
-        100.0 * share("map")?
-    ))
+    let (rank1, map) = (percent(report, "rank1")?, percent(report, "map")?);
+    Ok(format!("{rank1} | {map}"))
 }
 
 fn chance(report: &Value) -> Result<String> {
-    let share = |key: &str| report[key].as_f64().with_context(|| format!("no {key}"));
-    Ok(format!(
-        "{:.1} / {:.1}",
-        100.0 * share("chance_rank1")?,
-        100.0 * share("chance_map")?
-    ))
+    let (rank1, map) = (
+        percent(report, "chance_rank1")?,
+        percent(report, "chance_map")?,
+    );
+    Ok(format!("{rank1} / {map}"))
 }
 
 /// Each camera's queries among the other's images alone, and among all images.

@@ -1,0 +1,53 @@
+//! What measurements of the model have in common.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::Value;
+
+use crate::config::RunConfig;
+use crate::device::{DeviceArgs, Job, dispatch};
+use crate::files;
+
+/// What is measured, how often and where.
+#[derive(Args)]
+pub struct Measurement {
+    /// TOML file of the training
+    #[arg(long)]
+    config: PathBuf,
+    /// Override a key of the configuration, such as precision=bf16
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Times before the measurement
+    #[arg(long, default_value_t = 5)]
+    pub warmup: usize,
+    /// Times that are measured; those of a training step once more by stage
+    #[arg(long, default_value_t = 20)]
+    pub steps: usize,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl Measurement {
+    /// The configuration.
+    pub fn config(&self) -> Result<RunConfig> {
+        if self.steps == 0 {
+            bail!("expected --steps of 1 at least");
+        }
+        RunConfig::read(&self.config, &self.set)
+    }
+
+    /// Runs it, and writes the figures where they are wanted.
+    pub fn run(&self, job: impl Job<Output = Value>) -> Result<()> {
+        let figures = dispatch(self.device.device, job)?;
+        if let Some(json) = &self.json {
+            files::write_json(json, &figures)?;
+            println!("{}", json.display());
+        }
+        Ok(())
+    }
+}
