@@ -1,7 +1,8 @@
 //! Image processing against Pillow and torchvision (`tests/golden/make_images.py`).
 
 use dcac_model::image::{
-    AugmentParams, Augmentation, Erase, ImageError, Pixels, Preprocess, Resampling, decode, resize,
+    AugmentParams, Augmentation, Erase, ImageError, Pixels, Preprocess, Resampling, Window, decode,
+    resize,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -190,6 +191,8 @@ fn augmentation_equals_torchvision_number_for_number() {
                     width: columns,
                     value: 0.5,
                 }),
+                window: None,
+                jitter: None,
             };
             let preprocess = Preprocess {
                 height: height as usize,
@@ -201,6 +204,19 @@ fn augmentation_equals_torchvision_number_for_number() {
             let input = pixels(tensors, &format!("augment.{n}.input"));
             let expected = floats(tensors, &format!("augment.{n}.output"));
             let mut found = vec![f32::NAN; preprocess.len()];
+            let part = integers(tensors, &format!("augment.{n}.window"));
+            let share = |i: usize, all: usize| part[i] as f64 / all as f64;
+            let factors = floats(tensors, &format!("augment.{n}.jitter"));
+            let params = AugmentParams {
+                window: Some(Window {
+                    top: share(0, input.height()),
+                    left: share(1, input.width()),
+                    height: share(2, input.height()),
+                    width: share(3, input.width()),
+                }),
+                jitter: Some(<[f32; 3]>::try_from(factors).expect("three factors")),
+                ..params
+            };
             params.apply(&preprocess, &input, &mut found);
             assert_eq!(found, expected, "case {n}");
             if n == 0 {
@@ -283,8 +299,36 @@ fn augmentation_draws_from_its_distribution() {
         crop_top: 0,
         crop_left: 0,
         erase: None,
+        window: None,
+        jitter: None,
     };
     assert_eq!(never.sample(&view, &mut rng), nothing);
+    let part = Augmentation {
+        keep: [0.8, 0.5],
+        jitter: [0.3, 0.2, 0.0],
+        ..never
+    };
+    let drawn: Vec<AugmentParams> = (0..2_000).map(|_| part.sample(&view, &mut rng)).collect();
+    let windows = drawn.iter().filter_map(|p| p.window);
+    let (mut least, mut count) = ([1.0_f64; 2], 0);
+    for Window {
+        top,
+        left,
+        height,
+        width,
+    } in windows
+    {
+        assert!(top >= 0.0 && left >= 0.0 && top + height <= 1.0 && left + width <= 1.0);
+        least = [least[0].min(height), least[1].min(width)];
+        count += 1;
+    }
+    assert!(count == 2_000 && (0.8..0.801).contains(&least[0]) && (0.5..0.502).contains(&least[1]));
+    let factors: Vec<[f32; 3]> = drawn.iter().filter_map(|p| p.jitter).collect();
+    for (channel, most) in [0.3_f32, 0.2, 0.0].into_iter().enumerate() {
+        let far = factors.iter().map(|f| (f[channel] - 1.0).abs());
+        let far = far.fold(0.0, f32::max);
+        assert!(far <= most + 1e-6 && far >= 0.99 * most, "{channel}: {far}");
+    }
     // A rectangle as large as the picture never fits inside it: every try fails.
     let whole = Augmentation {
         erase_p: 1.0,

@@ -11,6 +11,8 @@ decode.NAME.file  [bytes] u8: a PNG, JPEG or WebP
 decode.NAME.rgb   [h, w, 3] u8: exif_transpose, convert("RGB"), of 16-bit files the high byte
 augment.N.*       input [h, w, 3] u8; params [10] i64: out_width, out_height, flip, pad,
                   crop top, crop left, erase top, left, height, width (height 0: none);
+                  window [4] i64: top, left, height, width of what is kept of the input;
+                  jitter [3] f32: factors of brightness, contrast and saturation, in this order;
                   output [3, out_height, out_width] f32
 
 Pillow 13 swaps the two passes of some resizes. Up to 12 the horizontal one comes first, and
@@ -145,19 +147,34 @@ augmentations = [
     (9, 17, 16, 32, 1, 10, 3, 17, 21, 9, 11, 7),  # grows; erased up to the last corner
     (16, 32, 16, 32, 1, 0, 0, 0, 5, 0, 4, 15),  # keeps its size
     (61, 11, 13, 27, 0, 5, 0, 10, 26, 12, 1, 1),  # far from the ratio of the output
+    (45, 91, 16, 32, 1, 2, 1, 3, 4, 2, 5, 6),
+    (45, 91, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0),
+    (9, 17, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0),
+    (30, 60, 16, 32, 0, 2, 2, 2, 0, 0, 0, 0),
 ]
+# Those that do not keep all, and those that change colours.
+windows = {10: (3, 9, 77, 31), 11: (14, 0, 77, 45), 12: (16, 8, 1, 1)}
+jitters = {10: (1.3, 0.7, 1.2), 12: (0.5, 1.9, 0.0), 13: (0.7, 1.3, 1.3)}
 mean, std = [0.5, 0.4, 0.45], [0.5, 0.25, 0.3]
 tensors["augment.mean"], tensors["augment.std"] = np.float32(mean), np.float32(std)
 for number, (in_width, in_height, *params) in enumerate(augmentations):
     width, height, flip, pad, top, left, e_top, e_left, e_height, e_width = params
     pixels = noise(in_width, in_height)
-    image = F.resize(Image.fromarray(pixels), [height, width], F.InterpolationMode.BICUBIC)
+    window = windows.get(number, (0, 0, in_height, in_width))
+    jitter = jitters.get(number, (1.0, 1.0, 1.0))
+    image = F.resized_crop(Image.fromarray(pixels), *window, [height, width],
+                           F.InterpolationMode.BICUBIC)
+    image = F.adjust_brightness(image, jitter[0])
+    image = F.adjust_contrast(image, jitter[1])
+    image = F.adjust_saturation(image, jitter[2])
     image = F.hflip(image) if flip else image
     image = F.crop(F.pad(image, pad, fill=0), top, left, height, width)
     values = F.normalize(F.to_tensor(image), mean, std)
     values = F.erase(values, e_top, e_left, e_height, e_width, v=0.5)
     tensors[f"augment.{number}.input"] = pixels
     tensors[f"augment.{number}.params"] = np.array(params, dtype=np.int64)
+    tensors[f"augment.{number}.window"] = np.array(window, dtype=np.int64)
+    tensors[f"augment.{number}.jitter"] = np.float32(jitter)
     tensors[f"augment.{number}.output"] = values.numpy()
 
 save_file(tensors, pathlib.Path(__file__).with_name("images.safetensors"))

@@ -22,6 +22,12 @@ pub struct Augmentation {
     pub erase_ratio: [f64; 2],
     /// What it is filled with, after normalisation.
     pub erase_value: f32,
+    /// Smallest share of the height and of the width that is kept before the resize: boxes of
+    /// people are not all drawn alike. 1 keeps all of them, as the paper does.
+    pub keep: [f64; 2],
+    /// Largest change of brightness, contrast and saturation, as of torchvision's `ColorJitter`
+    /// but always in this order. The paper changes none.
+    pub jitter: [f64; 3],
 }
 
 impl Default for Augmentation {
@@ -33,6 +39,8 @@ impl Default for Augmentation {
             erase_area: [0.02, 0.4],
             erase_ratio: [0.3, 1.0 / 0.3],
             erase_value: 0.5,
+            keep: [1.0; 2],
+            jitter: [0.0; 3],
         }
     }
 }
@@ -50,6 +58,23 @@ pub struct AugmentParams {
     pub crop_left: usize,
     /// Erased rectangle.
     pub erase: Option<Erase>,
+    /// What is kept of the image, if not all of it.
+    pub window: Option<Window>,
+    /// Factors of brightness, contrast and saturation, if they change.
+    pub jitter: Option<[f32; 3]>,
+}
+
+/// A part of an image, in shares of its height and width.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// First row.
+    pub top: f64,
+    /// First column.
+    pub left: f64,
+    /// Height.
+    pub height: f64,
+    /// Width.
+    pub width: f64,
 }
 
 /// A rectangle to be filled.
@@ -83,6 +108,22 @@ impl Augmentation {
             } else {
                 None
             },
+            window: (self.keep != [1.0; 2]).then(|| {
+                let mut part = |least: f64| {
+                    let size = least + (1.0 - least) * rng.random::<f64>();
+                    (size, (1.0 - size) * rng.random::<f64>())
+                };
+                let ((height, top), (width, left)) = (part(self.keep[0]), part(self.keep[1]));
+                Window {
+                    top,
+                    left,
+                    height,
+                    width,
+                }
+            }),
+            jitter: (self.jitter != [0.0; 3]).then(|| {
+                (self.jitter).map(|most| (1.0 + most * (2.0 * rng.random::<f64>() - 1.0)) as f32)
+            }),
         }
     }
 
@@ -115,7 +156,11 @@ impl AugmentParams {
     /// If `out` does not hold [`Preprocess::len`] numbers.
     pub fn apply(&self, view: &Preprocess, image: &Pixels, out: &mut [f32]) {
         let (height, width) = (view.height, view.width);
-        let resized = resize(image, width, height, view.resize);
+        let part = self.window.map(|window| window.of(image));
+        let mut resized = resize(part.as_ref().unwrap_or(image), width, height, view.resize);
+        if let Some(factors) = self.jitter {
+            resized = jittered(resized, factors);
+        }
         // Black is what the padding adds, so what the crop does not cover stays 0.
         let mut cropped = vec![0; 3 * height * width];
         for (y, row) in cropped.chunks_exact_mut(3 * width).enumerate() {
@@ -144,6 +189,64 @@ impl AugmentParams {
             }
         }
     }
+}
+
+impl Window {
+    /// The part of an image, one pixel at least.
+    fn of(self, image: &Pixels) -> Pixels {
+        let part = |start: f64, size: f64, all: usize| {
+            let first = ((start * all as f64).round() as usize).min(all - 1);
+            (
+                first,
+                ((size * all as f64).round() as usize).clamp(1, all - first),
+            )
+        };
+        let (top, height) = part(self.top, self.height, image.height());
+        let (left, width) = part(self.left, self.width, image.width());
+        let rows = image.data().chunks_exact(3 * image.width());
+        let data = (rows.skip(top).take(height))
+            .flat_map(|row| &row[3 * left..3 * (left + width)])
+            .copied()
+            .collect();
+        Pixels::from_parts(width, height, data)
+    }
+}
+
+/// An image with brightness, contrast and saturation times their factors, rounded as Pillow's
+/// `ImageEnhance` rounds.
+fn jittered(image: Pixels, [brightness, contrast, saturation]: [f32; 3]) -> Pixels {
+    let (width, height) = (image.width(), image.height());
+    let mut data = image.into_data();
+    for value in &mut data {
+        *value = blend(0, *value, brightness);
+    }
+    let total: u64 = data.chunks_exact(3).map(|rgb| u64::from(luma(rgb))).sum();
+    let mean = (total as f64 / (width * height) as f64 + 0.5) as u8;
+    for value in &mut data {
+        *value = blend(mean, *value, contrast);
+    }
+    for rgb in data.chunks_exact_mut(3) {
+        let grey = luma(rgb);
+        for value in rgb {
+            *value = blend(grey, *value, saturation);
+        }
+    }
+    Pixels::from_parts(width, height, data)
+}
+
+/// From one value to another one, or beyond it.
+fn blend(from: u8, to: u8, share: f32) -> u8 {
+    // The conversion cuts off what is below 0 and above 255.
+    (f32::from(from) + share * (f32::from(to) - f32::from(from))) as u8
+}
+
+/// ITU-R 601-2 luma, as Pillow computes it.
+fn luma(rgb: &[u8]) -> u8 {
+    let parts = [19_595, 38_470, 7_471];
+    let sum: u32 = (rgb.iter().zip(parts))
+        .map(|(&value, part)| u32::from(value) * part)
+        .sum();
+    ((sum + 0x8000) >> 16) as u8
 }
 
 /// Where a position of the padded image lies in the image itself, if it does.

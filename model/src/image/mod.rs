@@ -6,7 +6,7 @@ mod pixels;
 mod preprocess;
 mod resize;
 
-pub use augment::{AugmentParams, Augmentation, Erase};
+pub use augment::{AugmentParams, Augmentation, Erase, Window};
 pub use decode::decode;
 pub use pixels::{ImageError, Pixels};
 pub use preprocess::Preprocess;

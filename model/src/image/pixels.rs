@@ -77,6 +77,11 @@ impl Pixels {
         &self.data
     }
 
+    /// The bytes alone.
+    pub(super) fn into_data(self) -> Vec<u8> {
+        self.data
+    }
+
     /// An image whose size and bytes are known to agree.
     pub(super) fn from_parts(width: usize, height: usize, data: Vec<u8>) -> Self {
         debug_assert_eq!(data.len(), 3 * width * height);

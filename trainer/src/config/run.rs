@@ -231,6 +231,22 @@ impl RunConfig {
                 bail!("`augment.{key}` is [{low}, {high}], expected [from, to] above 0");
             }
         }
+        if !augment
+            .keep
+            .iter()
+            .all(|share| *share > 0.0 && *share <= 1.0)
+        {
+            let keep = augment.keep;
+            bail!(
+                "`augment.keep` is {keep:?}, expected [of the height, of the width] above 0, 1 at most"
+            );
+        }
+        if !(augment.jitter.iter()).all(|most| (0.0..=1.0).contains(most)) {
+            let jitter = augment.jitter;
+            bail!(
+                "`augment.jitter` is {jitter:?}, expected [brightness, contrast, saturation] from 0 to 1"
+            );
+        }
         if let Some(norm) = self
             .optim
             .clip_norm
