@@ -15,11 +15,19 @@ const READY: usize = 2;
 
 impl<T: Send + 'static> Ahead<T> {
     /// Prepares the batches of `steps` in order.
-    pub fn start(steps: Range<u64>, prepare: impl Fn(u64) -> Result<T> + Send + 'static) -> Self {
+    pub fn start(
+        steps: Range<u64>,
+        prepare: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
         let (sender, batches) = sync_channel(READY);
+        // Threads of their own: in the common pool the step would wait for whole pictures.
+        let pool = rayon::ThreadPoolBuilder::new().build();
         std::thread::spawn(move || {
             for step in steps {
-                let batch = prepare(step);
+                let batch = match &pool {
+                    Ok(pool) => pool.install(|| prepare(step)),
+                    Err(_) => prepare(step),
+                };
                 let failed = batch.is_err();
                 // An error of `send` means that the loop has ended; so does this thread.
                 if sender.send(batch).is_err() || failed {

@@ -1,6 +1,7 @@
 //! The U-Net's lesson, and what it has made of the attributes it was told.
 
 use std::fmt;
+use std::ops::Range;
 
 use anyhow::{Result, anyhow};
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -9,6 +10,7 @@ use dcac_model::dcac::NoisedLatents;
 use dcac_model::diffusion::{NoiseSchedule, VaeEncoder};
 use dcac_model::pretrain::AttributeDenoiser;
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::lesson::Lesson;
@@ -33,20 +35,31 @@ pub struct Denoising<B: Backend> {
 }
 
 impl<B: Backend> Denoising<B> {
-    /// Latents, noise and timesteps of a step.
-    fn noised(&self, batch: &Batch, step: u64) -> NoisedLatents<B> {
+    /// Latents and noise of a step, at timesteps that are drawn.
+    fn noised(
+        &self,
+        batch: &Batch,
+        step: u64,
+        draw: impl Fn(&mut ChaCha8Rng) -> usize,
+    ) -> NoisedLatents<B> {
         let moments = self.vae.forward(batch.pixels(&self.device));
         let count = moments.mean.dims()[0];
         let normals =
             |consumer| normals::<B>(self.latent, count, self.seed, consumer, step, &self.device);
         let mut rng = random::stream(self.seed, "timesteps", step);
-        let steps = NoiseSchedule::stable_diffusion().steps();
         NoisedLatents {
             clean: moments.sample(normals("posterior"), self.scale),
             noise: normals("noise"),
-            timesteps: (0..count).map(|_| rng.random_range(0..steps)).collect(),
+            timesteps: (0..count).map(|_| draw(&mut rng)).collect(),
         }
     }
+}
+
+/// The later one of two timesteps: under strong noise a latent says little of what it shows, and
+/// what the U-Net is told is worth most.
+fn late(rng: &mut ChaCha8Rng) -> usize {
+    let steps = NoiseSchedule::stable_diffusion().steps();
+    (rng.random_range(0..steps)).max(rng.random_range(0..steps))
 }
 
 impl<B: AutodiffBackend> Lesson<B> for Denoising<B::InnerBackend> {
@@ -54,7 +67,7 @@ impl<B: AutodiffBackend> Lesson<B> for Denoising<B::InnerBackend> {
     const FIGURES: &'static [&'static str] = &["loss"];
 
     fn step(&self, model: &Self::Model, batch: &Batch, step: u64) -> Vec<Tensor<B, 1>> {
-        let latents = self.noised(batch, step);
+        let latents = self.noised(batch, step, late);
         let latents = NoisedLatents {
             clean: Tensor::from_inner(latents.clean),
             noise: Tensor::from_inner(latents.noise),
@@ -65,10 +78,19 @@ impl<B: AutodiffBackend> Lesson<B> for Denoising<B::InnerBackend> {
     }
 }
 
-/// Denoising losses of the same latents under the same noise. A U-Net to which it makes no
-/// difference what it is told has nothing to teach an encoder that tells it who is seen.
+/// What it makes to the U-Net what it is told. One to which it makes no difference has nothing to
+/// teach an encoder that tells it who is seen.
 #[derive(Serialize)]
 pub struct Worth {
+    /// The lower half of the timesteps.
+    early: Losses,
+    /// The upper half, where a latent is mostly noise.
+    late: Losses,
+}
+
+/// Denoising losses of the same latents under the same noise.
+#[derive(Serialize)]
+struct Losses {
     /// Told the picture's attributes.
     own: f64,
     /// Told nothing.
@@ -79,11 +101,19 @@ pub struct Worth {
 
 impl fmt::Display for Worth {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(
+        writeln!(
             f,
-            "U-Net told a picture's attributes: loss {:.4}; told nothing {:.4}, told another's {:.4}",
-            self.own, self.nothing, self.others
-        )
+            "U-Net's loss, told  its attributes    nothing  another's"
+        )?;
+        for (half, losses) in [("little noise", &self.early), ("much noise", &self.late)] {
+            let Losses {
+                own,
+                nothing,
+                others,
+            } = losses;
+            writeln!(f, "{half:>16} {own:17.5} {nothing:10.5} {others:10.5}")?;
+        }
+        Ok(())
     }
 }
 
@@ -94,11 +124,26 @@ pub fn worth<B: Backend>(
     pictures: &Pictures,
     first: u64,
 ) -> Result<Worth> {
+    let steps = NoiseSchedule::stable_diffusion().steps();
+    let measure = |timesteps| losses(lesson, model, pictures, first, timesteps);
+    Ok(Worth {
+        early: measure(0..steps / 2)?,
+        late: measure(steps / 2..steps)?,
+    })
+}
+
+fn losses<B: Backend>(
+    lesson: &Denoising<B>,
+    model: &AttributeDenoiser<B>,
+    pictures: &Pictures,
+    first: u64,
+    timesteps: Range<usize>,
+) -> Result<Losses> {
     let schedule = NoiseSchedule::stable_diffusion();
     let mut sums = [0.0; 3];
     for step in first..first + BATCHES {
         let batch = pictures.batch(step)?;
-        let latents = lesson.noised(&batch, step);
+        let latents = lesson.noised(&batch, step, |rng| rng.random_range(timesteps.clone()));
         let own: Tensor<B, 2> = batch.marks(&lesson.device);
         let others = own.clone().roll_dim(1, 0);
         for (sum, marks) in sums.iter_mut().zip([own.clone(), own.zeros_like(), others]) {
@@ -109,7 +154,7 @@ pub fn worth<B: Backend>(
         }
     }
     let [own, nothing, others] = sums.map(|sum| sum / BATCHES as f64);
-    Ok(Worth {
+    Ok(Losses {
         own,
         nothing,
         others,
