@@ -14,7 +14,7 @@ use dcac_model::clip::{VisionTransformer, VitConfig, resize_positions};
 use dcac_model::condition::Scheme;
 use dcac_model::dcac::{Dcac, adam};
 use dcac_model::diffusion::{
-    Adapters, FineTune, LoraLinear, NoiseSchedule, Unet, UnetConfig, VaeConfig, VaeEncoder,
+    Adapters, FineTune, LoraLinear, NoiseSchedule, Unet, UnetConfig, Vae, VaeConfig, VaeEncoder,
 };
 use dcac_model::loss::{
     MemoryUpdate, PrototypeMemory, contrastive_logits, cross_entropy, denoising_loss,
@@ -108,6 +108,37 @@ fn vae_moments_and_sample() {
     assert_close("logvar", moments.log_variance.clone(), &golden, 1e-5);
     let latent = moments.sample(golden.tensor("noise"), 0.18215);
     assert_close("latent", latent, &golden, 1e-5);
+}
+
+#[test]
+fn autoencoder_and_its_losses() {
+    let golden = Golden::open("autoencoder");
+    let config = VaeConfig {
+        channels: vec![8, 16],
+        blocks: 1,
+        groups: 4,
+        latent: 3,
+        scale: None,
+    };
+    let vae = Vae::<Cpu>::new(&config, &Default::default());
+    let bytes = golden.weights(|name| {
+        let name = name.strip_prefix("w.")?;
+        let half = match name.split_once('.')?.0 {
+            "encoder" | "quant_conv" => "encoder",
+            _ => "decoder",
+        };
+        Some(format!("{half}.{name}"))
+    });
+    let vae = weights::load(vae, bytes, &DIFFUSERS).unwrap();
+    let (input, noise) = (golden.tensor("input"), golden.tensor("noise"));
+    let latents = vae
+        .encoder
+        .forward(input.clone())
+        .sample(noise.clone(), 1.0);
+    assert_close("decoded", vae.decoder.forward(latents), &golden, 1e-5);
+    let losses = vae.losses(input, noise);
+    assert_close("reconstruction", losses.reconstruction, &golden, 1e-5);
+    assert_close("divergence", losses.divergence, &golden, 1e-5);
 }
 
 #[test]

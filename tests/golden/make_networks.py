@@ -1,4 +1,4 @@
-"""Writes vit, unet, vae, lora, schedule and losses.safetensors: what the reference libraries
+"""Writes vit, unet, vae, lora, schedule, losses and autoencoder.safetensors: what the reference libraries
 compute for small networks with random weights.
 
 Outputs are computed in f64 from weights and inputs that are exact in f32, and stored as f32
@@ -200,6 +200,28 @@ def losses():
     save("losses", tensors)
 
 
-for number, make in enumerate([vit, unet, vae, lora, schedule, losses]):
+def autoencoder():
+    """Stable Diffusion's VAE, both halves, at channels 8, 16, 4 groups, 3 latent channels.
+
+    w.* in diffusers' names; input [2, 3, 12, 8], noise [2, 3, 6, 4], decoded [2, 3, 12, 8] of
+    mean + exp(logvar / 2) noise; reconstruction and divergence [1], both a mean over elements.
+    """
+    model = AutoencoderKL(
+        block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, latent_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )
+    model = randomize(model)
+    pixels, noise = normal(2, 3, 12, 8), normal(2, 3, 6, 4)
+    with torch.no_grad():
+        posterior = model.encode(pixels).latent_dist
+        decoded = model.decode(posterior.mean + posterior.std * noise).sample
+    save("autoencoder", {
+        "input": pixels, "noise": noise, "decoded": decoded,
+        "reconstruction": F.l1_loss(decoded, pixels)[None],
+        "divergence": posterior.kl().sum()[None] / noise.numel(), **named(model),
+    })
+
+
+for number, make in enumerate([vit, unet, vae, lora, schedule, losses, autoencoder]):
     torch.manual_seed(1234 + number)
     make()

@@ -48,13 +48,13 @@ pub fn run(order: &Order) -> Result<()> {
         recipe.times[0],
         || {
             let mut arguments = vec!["pretrain", "vision", "--domain", SEEN];
-            arguments.extend(recipe.vision);
+            arguments.extend(recipe.vision.split_whitespace());
             long(&arguments, size, device, &vision, "model.safetensors")
         },
     )?;
     steps.run("teach a latent diffusion model", recipe.times[1], || {
         let mut arguments = vec!["pretrain", "diffusion", "--domain", SEEN];
-        arguments.extend(recipe.diffusion);
+        arguments.extend(recipe.diffusion.split_whitespace());
         long(&arguments, size, device, &diffusion, "manifest.json")
     })?;
     steps.run("draw people", "2 min", || {
@@ -74,7 +74,7 @@ pub fn run(order: &Order) -> Result<()> {
         let people = DOMAINS.map(|domain| market(&data().join(domain)));
         let mut arguments = vec!["train", "--set", &clip, "--set", &sd];
         arguments.extend(people.iter().flat_map(|people| ["--data", people]));
-        arguments.extend(recipe.dcac);
+        arguments.extend(recipe.dcac.split_whitespace());
         long(&arguments, size, device, &trained, "evaluation.json")
     })?;
     let model = work(size).join("model");
