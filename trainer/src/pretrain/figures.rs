@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::AutodiffBackend;
 use serde_json::{Map, json};
 
 use crate::tensorboard::{EventWriter, now};
@@ -42,11 +42,11 @@ impl Figures {
     }
 
     /// The numbers of a step.
-    pub fn read<B: Backend>(&self, measured: &[Tensor<B, 1>]) -> Result<Vec<f32>> {
-        let values: Vec<f32> = (measured.iter())
-            .flat_map(|figure| figure.clone().into_data().convert::<f32>().into_vec())
-            .flatten()
-            .collect();
+    pub fn read<B: AutodiffBackend>(&self, measured: Vec<Tensor<B, 1>>) -> Result<Vec<f32>> {
+        let measured = measured.into_iter().map(Tensor::inner).collect();
+        let values = Tensor::cat(measured, 0).into_data().convert::<f32>();
+        let values: Vec<f32> =
+            (values.into_vec()).map_err(|error| anyhow!("cannot read the figures: {error:?}"))?;
         if values.len() != self.names.len() {
             bail!("{} figures, expected {}", values.len(), self.names.len());
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::Tensor;
@@ -86,18 +86,16 @@ impl Schooling<'_> {
             let step = at.step + 1;
             let rate = course.rate_at(step);
             let measured = lesson.step(&at.model, &batch, step);
-            let values = figures.read(&measured)?;
-            let Some(loss) = measured
-                .into_iter()
-                .next()
-                .filter(|_| values[0].is_finite())
-            else {
+            let loss = measured.first().context("a lesson without a loss")?;
+            let found = GradientsParams::from_grads(loss.backward(), &at.model);
+            // Read only now: whoever reads waits, and the device would wait for the backward pass.
+            let values = figures.read(measured)?;
+            if !values[0].is_finite() {
                 bail!(
                     "the loss of step {step} is not finite; lower --rate, now at {rate:.1e} of at most {:.1e}",
                     course.rate
                 );
-            };
-            let found = GradientsParams::from_grads(loss.backward(), &at.model);
+            }
             let found = clipped(found, &at.model)?;
             let model = at.optimizer.step(rate, at.model.clone(), found);
             at.model = lesson.settle(model);

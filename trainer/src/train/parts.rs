@@ -18,7 +18,7 @@ use dcac_model::dcac::{Embedded, NoisedLatents};
 use super::cost::Costs;
 use super::gradients;
 use super::seam::{gather, total};
-use super::step::{Pass, Trainer, losses};
+use super::step::{Pass, Trainer, losses, read};
 use crate::data::TrainBatch;
 
 impl<B: AutodiffBackend> Trainer<B> {
@@ -42,7 +42,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         let leaf = gather::<B>(Tensor::cat(own, 0), self.group())?;
         let mut clock = costs.stage("encode", clock);
 
-        let mut sums: Vec<f32> = Vec::new();
+        let mut sums: Option<Tensor<B::InnerBackend, 1>> = None;
         let mut found = GradientsAccumulator::new();
         let mut slope: Option<Tensor<B::InnerBackend, 2>> = None;
         let mut last = None;
@@ -54,11 +54,11 @@ impl<B: AutodiffBackend> Trainer<B> {
                 latents: latents.map(|latents| latents.clone().rows(rows)),
             };
             let output = self.losses(embedded);
-            let of_part = losses(&output)?;
-            sums.resize(of_part.len(), 0.0);
-            sums.iter_mut()
-                .zip(of_part)
-                .for_each(|(sum, loss)| *sum += loss);
+            let of_part = losses(&output);
+            sums = Some(match sums {
+                Some(sums) => sums + of_part,
+                None => of_part,
+            });
             last = Some((output.features, output.neck));
             clock = costs.stage("losses", clock);
 
@@ -76,7 +76,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             );
             clock = costs.stage("backward", clock);
         }
-        let (Some((features, neck)), Some(slope)) = (last, slope) else {
+        let (Some((features, neck)), Some(slope), Some(sums)) = (last, slope, sums) else {
             return Err(anyhow!("a batch without rows"));
         };
         let slope = total(slope, self.group())?;
@@ -97,10 +97,10 @@ impl<B: AutodiffBackend> Trainer<B> {
         }
         costs.stage("backward", clock);
         Ok(Pass {
-            losses: self.group().sum(sums)?,
+            losses: self.group().sum(read(sums)?)?,
             features,
             neck,
-            gradients: Some(gradients),
+            gradients,
         })
     }
 }

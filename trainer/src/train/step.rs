@@ -8,7 +8,7 @@ use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{Adam, GradientsParams, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use dcac_model::dcac::{Dcac, DcacConfig, Embedded, NoisedLatents, StepOutput, adam};
 use dcac_model::diffusion::NoiseSchedule;
 use dcac_model::loss::PrototypeMemory;
@@ -95,11 +95,11 @@ impl<B: AutodiffBackend> Trainer<B> {
             loss_scale: self.scale.factor(),
             images_per_second: 0.0,
         };
-        let Some(gradients) = pass.gradients.filter(|_| metrics.loss.is_finite()) else {
+        if !metrics.loss.is_finite() {
             return Ok(metrics);
-        };
+        }
         let clock = Instant::now();
-        let gradients = self.tame(gradients, &mut metrics)?;
+        let gradients = self.tame(pass.gradients, &mut metrics)?;
         let model = match gradients {
             Some(gradients) => self.optimizer.step(lr, self.model.clone(), gradients),
             None => self.model.clone(),
@@ -137,12 +137,11 @@ impl<B: AutodiffBackend> Trainer<B> {
             rows: rows.clone(),
             latents: latents.map(|latents| latents.rows(rows)),
         });
-        let losses = self.group.sum(losses(&output)?)?;
-        let finite = losses.first().is_some_and(|total| total.is_finite());
+        let losses = losses(&output);
         let clock = self.stage(costs, "losses", clock)?;
-        let gradients = finite
-            .then(|| seam.backward(self.scaled(output.total), &self.model, &self.group))
-            .transpose()?;
+        let gradients = seam.backward(self.scaled(output.total), &self.model, &self.group)?;
+        // Read only now: whoever reads waits, and the device would wait for the backward pass.
+        let losses = self.group.sum(read(losses)?)?;
         self.stage(costs, "backward", clock)?;
         Ok(Pass {
             losses,
@@ -258,34 +257,31 @@ pub(super) struct Pass<B: AutodiffBackend> {
     pub features: Tensor<B, 2>,
     /// The neck's batch statistics.
     pub neck: BatchStats<B>,
-    /// Scaled gradients of the total; none if it is not finite.
-    pub gradients: Option<GradientsParams>,
+    /// Scaled gradients of the total.
+    pub gradients: GradientsParams,
 }
 
 /// Losses of some rows, in the order of [`Pass::losses`].
-pub(super) fn losses<B: AutodiffBackend>(output: &StepOutput<B>) -> Result<Vec<f32>> {
+pub(super) fn losses<B: AutodiffBackend>(output: &StepOutput<B>) -> Tensor<B::InnerBackend, 1> {
     let all = [
         &output.total,
         &output.identity,
         &output.contrastive,
         &output.accuracy,
     ];
-    all.into_iter()
-        .chain(&output.diffusion)
-        .map(scalar)
-        .collect()
+    let all = all.into_iter().chain(&output.diffusion);
+    let all = all.map(|loss| loss.clone().inner().cast(DType::F32));
+    Tensor::cat(all.collect(), 0)
+}
+
+/// What a vector holds.
+pub(super) fn read<B: Backend>(vector: Tensor<B, 1>) -> Result<Vec<f32>> {
+    let data = vector.into_data().convert::<f32>();
+    (data.into_vec()).map_err(|error| anyhow!("cannot read the losses: {error:?}"))
 }
 
 fn indices<B: Backend>(values: &[usize], device: &B::Device) -> Tensor<B, 1, Int> {
     let values: Vec<i32> = values.iter().map(|&value| value as i32).collect();
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
-}
-
-fn scalar<B: AutodiffBackend>(tensor: &Tensor<B, 1>) -> Result<f32> {
-    let data = tensor.clone().inner().into_data().convert::<f32>();
-    match data.as_slice::<f32>() {
-        Ok([value]) => Ok(*value),
-        _ => bail!("a loss is no single number"),
-    }
 }
