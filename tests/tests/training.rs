@@ -143,6 +143,23 @@ fn clipping_holds_a_step_down() {
 }
 
 #[test]
+fn the_encoder_learns_at_its_share_of_the_rate() {
+    let at = Trained::make().expect("a small model");
+    train_again(&at, "held", &["optim.encoder_lr_factor=0"]);
+    train_again(&at, "still", &["optim.base_lr=0"]);
+    let [held, still, free] = ["held", "still", "run"].map(|run| tensors(&at.path(run), false));
+    assert!(held.keys().any(|name| name.starts_with("encoder.vit.")));
+    for (name, numbers) in &held {
+        if name.starts_with("encoder.vit.") {
+            assert_eq!(numbers, &still[name], "{name}");
+        }
+    }
+    let name = "classifier.fc.weight";
+    assert!(held[name] != still[name] && held[name] != free[name]);
+    assert_eq!(losses(&at.path("held"))[0], losses(&at.path("run"))[0]);
+}
+
+#[test]
 fn frozen_blocks_stay_as_they_began() {
     let at = Trained::make().expect("a small model");
     train_again(&at, "frozen", &["encoder.frozen_blocks=[0,2]"]);

@@ -48,10 +48,9 @@ impl<B: Backend> Contrast<B> {
     fn of(logits: Tensor<B, 2>) -> Self {
         let [count, _] = logits.dims();
         let own = Tensor::<B, 1, Int>::arange(0..count as i64, &logits.device());
-        let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
         Self {
+            accuracy: hits(&logits, own),
             loss: pair_loss(logits),
-            accuracy: nearest.equal(own).float().mean(),
         }
     }
 
@@ -64,9 +63,8 @@ impl<B: Backend> Contrast<B> {
         let logits = pair_logits(embeddings.clone(), embeddings, scale) - itself;
         let first = Tensor::<B, 1, Int>::arange(0..count as i64 / 2, &device);
         let other = Tensor::cat(vec![first.clone() + count as i64 / 2, first], 0);
-        let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
         Self {
-            accuracy: nearest.equal(other.clone()).float().mean(),
+            accuracy: hits(&logits, other.clone()),
             loss: cross_entropy(logits, other),
         }
     }
@@ -147,6 +145,12 @@ impl<B: Backend> ImageAttributePairs<B> {
         self.person_scale = clamp(self.person_scale);
         self
     }
+}
+
+/// Share of the rows whose largest logit is in the column that is theirs, `[1]`.
+fn hits<B: Backend>(logits: &Tensor<B, 2>, own: Tensor<B, 1, Int>) -> Tensor<B, 1> {
+    let nearest = logits.clone().detach().argmax(1).squeeze_dim::<1>(1);
+    nearest.equal(own).float().mean()
 }
 
 /// Upper and lower half of the rows.

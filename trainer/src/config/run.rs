@@ -43,6 +43,9 @@ pub struct OptimConfig {
     pub epochs: usize,
     /// Rate after warm-up.
     pub base_lr: f64,
+    /// Share of the rate at which the encoder learns. Classifier, prompts and adapters begin at
+    /// random; an encoder that has been taught well before may need less than they do.
+    pub encoder_lr_factor: f64,
     /// Added to the gradient before the moments (Adam, not AdamW).
     pub weight_decay: f32,
     /// Epochs of linear warm-up.
@@ -68,6 +71,7 @@ impl Default for OptimConfig {
         Self {
             epochs: 60,
             base_lr: 5e-6,
+            encoder_lr_factor: 1.0,
             weight_decay: 1e-4,
             warmup_epochs: 10,
             warmup_factor: 0.1,
@@ -216,6 +220,10 @@ impl RunConfig {
         let rate = self.optim.base_lr;
         if !(rate.is_finite() && rate >= 0.0) {
             bail!("`optim.base_lr` is {rate}, expected 0 or more");
+        }
+        let factor = self.optim.encoder_lr_factor;
+        if !(factor.is_finite() && factor >= 0.0) {
+            bail!("`optim.encoder_lr_factor` is {factor}, expected 0 or more");
         }
         let augment = &self.augment;
         for (key, share) in [("flip_p", augment.flip_p), ("erase_p", augment.erase_p)] {

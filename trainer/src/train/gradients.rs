@@ -59,6 +59,32 @@ pub fn scale<B: AutodiffBackend, M: AutodiffModule<B>>(
     scale.gradients
 }
 
+/// Takes the gradients of a part of a model out of all of them.
+pub fn take<B: AutodiffBackend, M: AutodiffModule<B>>(
+    gradients: &mut GradientsParams,
+    part: &M,
+) -> GradientsParams {
+    let mut take = Take {
+        gradients,
+        taken: GradientsParams::new(),
+    };
+    Module::<B::InnerBackend>::visit(&part.valid(), &mut take);
+    take.taken
+}
+
+struct Take<'a> {
+    gradients: &'a mut GradientsParams,
+    taken: GradientsParams,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Take<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.remove::<B, D>(param.id) {
+            self.taken.register::<B, D>(param.id, gradient);
+        }
+    }
+}
+
 struct Scale {
     gradients: GradientsParams,
     factor: f32,

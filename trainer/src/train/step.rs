@@ -36,6 +36,7 @@ pub struct Trainer<B: AutodiffBackend> {
     pub scale: LossScale,
     config: DcacConfig,
     clip_norm: Option<f32>,
+    encoder_lr_factor: f64,
     accumulate: usize,
     schedule: NoiseSchedule,
     group: Group,
@@ -53,6 +54,7 @@ impl<B: AutodiffBackend> Trainer<B> {
             scale: LossScale::new(config.model.precision),
             config: config.model.clone(),
             clip_norm: config.optim.clip_norm,
+            encoder_lr_factor: config.optim.encoder_lr_factor,
             accumulate: config.optim.accumulate,
             schedule: NoiseSchedule::stable_diffusion(),
             group,
@@ -100,10 +102,15 @@ impl<B: AutodiffBackend> Trainer<B> {
         }
         let clock = Instant::now();
         let gradients = self.tame(pass.gradients, &mut metrics)?;
-        let model = match gradients {
-            Some(gradients) => self.optimizer.step(lr, self.model.clone(), gradients),
-            None => self.model.clone(),
-        };
+        let mut model = self.model.clone();
+        if let Some(mut gradients) = gradients {
+            if self.encoder_lr_factor != 1.0 {
+                let of_encoder = gradients::take(&mut gradients, &model.encoder);
+                let lr = lr * self.encoder_lr_factor;
+                model = self.optimizer.step(lr, model, of_encoder);
+            }
+            model = self.optimizer.step(lr, model, gradients);
+        }
         let updates = 0..self.config.loss.neck_updates;
         self.model = updates.fold(model, |model, _| model.absorb(&pass.neck));
         let clock = self.stage(costs, "optimiser", clock)?;

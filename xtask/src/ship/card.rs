@@ -33,9 +33,9 @@ pub fn write(
         ),
         ("identities", number(&manifest["provenance"]["identities"])?),
         ("images", number(&manifest["provenance"]["images"])?),
-        ("vision", recipe.vision),
+        ("vision", recipe.vision.to_string()),
         ("diffusion", recipe.diffusion.to_string()),
-        ("dcac", recipe.dcac),
+        ("dcac", recipe.dcac.to_string()),
         ("drawn", rows.collect::<Result<Vec<_>>>()?.join("\n")),
         ("real", real.map_or(Ok(UNMEASURED.to_string()), of_real)?),
     ];
