@@ -1,5 +1,5 @@
-"""Writes vit, unet, vae, lora, schedule, losses and autoencoder.safetensors: what the reference libraries
-compute for small networks with random weights.
+"""Writes vit, unet, vae, lora, schedule, losses and autoencoder.safetensors: what the reference
+libraries compute for small networks with random weights.
 
 Outputs are computed in f64 from weights and inputs that are exact in f32, and stored as f32
 (noise schedule: f64). Normalisations get random scales and shifts, and queries and keys are large

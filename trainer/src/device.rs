@@ -3,13 +3,20 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::{
     BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
 };
-use burn::tensor::backend::{AutodiffBackend, DeviceId, DeviceOps};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend, DeviceId, DeviceOps};
 use clap::Args;
+
+/// What a tensor holds, row-major. Waits until its device has computed it.
+pub fn numbers<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
+    (tensor.into_data().convert::<f32>().into_vec())
+        .map_err(|error| anyhow!("cannot read what the model gives: {error:?}"))
+}
 
 /// What `--device` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::data::read_pixels;
-use crate::device::{DeviceChoice, Job, dispatch};
+use crate::device::{DeviceChoice, Job, dispatch, numbers};
 use crate::model_dir;
 
 /// What becomes of files that are no whole pictures.
@@ -104,12 +104,10 @@ impl Embedder {
         };
         let (for_tokens, images_of) = (Rc::clone(&encoder), images.clone());
         Self {
-            forward: Box::new(move |pixels, count| {
-                numbers(encoder.embed(images(pixels, count)).into_data())
-            }),
+            forward: Box::new(move |pixels, count| numbers(encoder.embed(images(pixels, count)))),
             tokens: Box::new(move |pixels, count| {
                 let features = for_tokens.features(images_of(pixels, count));
-                numbers(features.patches.into_data())
+                numbers(features.patches)
             }),
             vit: config.vit.clone(),
             preprocess: config.preprocess.clone(),
@@ -236,11 +234,6 @@ impl Embedder {
         }
         Ok(all)
     }
-}
-
-fn numbers(data: TensorData) -> Result<Vec<f32>> {
-    let numbers = data.convert::<f32>().into_vec();
-    numbers.map_err(|error| anyhow::anyhow!("cannot read what the model gives: {error:?}"))
 }
 
 /// Normalised pixels of files, or why there are none.

@@ -105,25 +105,19 @@ pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
+    let (Some(scale), Some(shift)) = (&layer.gamma, &layer.beta) else {
+        return in_f32(x, |x| layer.forward(x));
+    };
     in_f32(x, |x| {
         let shape = x.shape();
         let (batch, channels, groups) = (shape[0], layer.num_channels, layer.num_groups);
         let x = x.reshape([batch as i32, groups as i32, -1]);
         let x = x.clone() - x.mean_dim(2);
-        let mut factor = (x.clone().square().mean_dim(2) + layer.epsilon)
-            .sqrt()
-            .recip();
-        if let Some(scale) = &layer.gamma {
-            factor = factor * scale.val().reshape([1, groups, channels / groups]);
-        } else {
-            factor = factor.repeat_dim(2, channels / groups);
-        }
+        let deviation = (x.clone().square().mean_dim(2) + layer.epsilon).sqrt();
+        let factor = deviation.recip() * scale.val().reshape([1, groups, channels / groups]);
         let x = x.reshape([batch as i32, channels as i32, -1]);
-        let mut y = x * factor.reshape([batch, channels, 1]);
-        if let Some(shift) = &layer.beta {
-            y = y + shift.val().reshape([1, channels, 1]).repeat_dim(0, batch);
-        }
-        y.reshape(shape)
+        let shift = shift.val().reshape([1, channels, 1]).repeat_dim(0, batch);
+        (x * factor.reshape([batch, channels, 1]) + shift).reshape(shape)
     })
 }
 

@@ -5,15 +5,15 @@ mod overlay;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, anyhow, bail};
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use anyhow::{Context, Result, bail};
+use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 use clap::Args;
 use dcac_model::image::{Pixels, Preprocess};
 use serde::Serialize;
 
 use crate::data::read_pixels;
-use crate::device::{DeviceArgs, Job, dispatch};
+use crate::device::{DeviceArgs, Job, dispatch, numbers};
 use crate::files::{self, NewFolder};
 use crate::train::{Checkpoint, Which};
 
@@ -186,14 +186,14 @@ impl Job for Explain<'_> {
         let grid = config.model.encoder.vit.grid();
         let mut explained = Vec::new();
         for batch in self.pixels.chunks(BATCH) {
-            let mut numbers = vec![0.0; batch.len() * preprocess.len()];
-            for (out, pixels) in numbers.chunks_mut(preprocess.len()).zip(batch) {
+            let mut inputs = vec![0.0; batch.len() * preprocess.len()];
+            for (out, pixels) in inputs.chunks_mut(preprocess.len()).zip(batch) {
                 preprocess.apply(pixels, out);
             }
             let shape = [batch.len(), 3, preprocess.height, preprocess.width];
-            let images = Tensor::<B, 4>::from_data(TensorData::new(numbers, shape), device);
+            let images = Tensor::<B, 4>::from_data(TensorData::new(inputs, shape), device);
             let found = model.class_activation(images, asked);
-            let (maps, logits) = (read(found.maps)?, read(found.logits)?);
+            let (maps, logits) = (numbers(found.maps)?, numbers(found.logits)?);
             let patches = grid.0 * grid.1;
             for (map, logits) in maps.chunks(patches).zip(logits.chunks(state.identities)) {
                 explained.push(explain(grid, map, logits, asked)?);
@@ -227,9 +227,4 @@ fn explain(
         grid,
         map: map.to_vec(),
     })
-}
-
-fn read<B: Backend>(tensor: Tensor<B, 2>) -> Result<Vec<f32>> {
-    (tensor.into_data().convert::<f32>().into_vec())
-        .map_err(|error| anyhow!("cannot read the maps: {error:?}"))
 }

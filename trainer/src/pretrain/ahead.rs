@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 /// Batches of steps, from a thread of their own.
 pub struct Ahead<T> {
@@ -17,25 +17,24 @@ impl<T: Send + 'static> Ahead<T> {
     /// Prepares the batches of `steps` in order.
     pub fn start(
         steps: Range<u64>,
-        prepare: impl Fn(u64) -> Result<T> + Send + Sync + 'static,
-    ) -> Self {
+        prepare: impl Fn(u64) -> Result<T> + Send + 'static,
+    ) -> Result<Self> {
         let (sender, batches) = sync_channel(READY);
         // Threads of their own: in the common pool the step would wait for whole pictures.
         let pool = rayon::ThreadPoolBuilder::new().build();
-        std::thread::spawn(move || {
+        let pool = pool.context("cannot start threads that draw pictures")?;
+        let draw = move || {
             for step in steps {
-                let batch = match &pool {
-                    Ok(pool) => pool.install(|| prepare(step)),
-                    Err(_) => prepare(step),
-                };
+                let batch = prepare(step);
                 let failed = batch.is_err();
                 // An error of `send` means that the loop has ended; so does this thread.
                 if sender.send(batch).is_err() || failed {
                     return;
                 }
             }
-        });
-        Self { batches }
+        };
+        std::thread::spawn(move || pool.install(draw));
+        Ok(Self { batches })
     }
 
     /// The next batch.

@@ -1,9 +1,8 @@
 //! The U-Net's lesson, and what it has made of the attributes it was told.
 
 use std::fmt;
-use std::ops::Range;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::NoisedLatents;
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::lesson::Lesson;
 use super::pictures::{Batch, Pictures};
+use crate::device::numbers;
 use crate::random;
 
 /// Batches that [`worth`] looks at.
@@ -101,7 +101,7 @@ struct Losses {
 
 impl fmt::Display for Worth {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(
+        write!(
             f,
             "U-Net's loss, told  its attributes    nothing  another's"
         )?;
@@ -111,7 +111,7 @@ impl fmt::Display for Worth {
                 nothing,
                 others,
             } = losses;
-            writeln!(f, "{half:>16} {own:17.5} {nothing:10.5} {others:10.5}")?;
+            write!(f, "\n{half:>16} {own:17.5} {nothing:10.5} {others:10.5}")?;
         }
         Ok(())
     }
@@ -124,41 +124,30 @@ pub fn worth<B: Backend>(
     pictures: &Pictures,
     first: u64,
 ) -> Result<Worth> {
-    let steps = NoiseSchedule::stable_diffusion().steps();
-    let measure = |timesteps| losses(lesson, model, pictures, first, timesteps);
-    Ok(Worth {
-        early: measure(0..steps / 2)?,
-        late: measure(steps / 2..steps)?,
-    })
-}
-
-fn losses<B: Backend>(
-    lesson: &Denoising<B>,
-    model: &AttributeDenoiser<B>,
-    pictures: &Pictures,
-    first: u64,
-    timesteps: Range<usize>,
-) -> Result<Losses> {
     let schedule = NoiseSchedule::stable_diffusion();
-    let mut sums = [0.0; 3];
+    let half = schedule.steps() / 2;
+    let mut halves = [0..half, half..schedule.steps()].map(|timesteps| (timesteps, [0.0; 3]));
     for step in first..first + BATCHES {
         let batch = pictures.batch(step)?;
-        let latents = lesson.noised(&batch, step, |rng| rng.random_range(timesteps.clone()));
         let own: Tensor<B, 2> = batch.marks(&lesson.device);
-        let others = own.clone().roll_dim(1, 0);
-        for (sum, marks) in sums.iter_mut().zip([own.clone(), own.zeros_like(), others]) {
-            let loss = model.loss(&schedule, latents.clone(), marks);
-            let loss = loss.into_data().convert::<f64>();
-            let loss = loss.as_slice::<f64>();
-            *sum += loss.map_err(|error| anyhow!("cannot read a loss: {error:?}"))?[0];
+        let told = [own.clone(), own.zeros_like(), own.roll_dim(1, 0)];
+        for (timesteps, sums) in &mut halves {
+            let latents = lesson.noised(&batch, step, |rng| rng.random_range(timesteps.clone()));
+            for (sum, marks) in sums.iter_mut().zip(told.clone()) {
+                let loss = numbers(model.loss(&schedule, latents.clone(), marks))?;
+                *sum += loss.into_iter().map(f64::from).sum::<f64>();
+            }
         }
     }
-    let [own, nothing, others] = sums.map(|sum| sum / BATCHES as f64);
-    Ok(Losses {
-        own,
-        nothing,
-        others,
-    })
+    let [early, late] = halves.map(|(_, sums)| {
+        let [own, nothing, others] = sums.map(|sum| sum / BATCHES as f64);
+        Losses {
+            own,
+            nothing,
+            others,
+        }
+    });
+    Ok(Worth { early, late })
 }
 
 /// Standard normal latents of a step.

@@ -18,10 +18,10 @@ use super::figures::Means;
 use super::lesson::{Lesson, Schooling};
 use super::pictures::{Batch, Pictures};
 use super::settings::{Course, TRAINING};
-use crate::device::Job;
+use crate::device::{Job, numbers};
 use crate::synth::{ATTRIBUTES, attribute_values};
 use crate::tensors::write_safetensors;
-use crate::train::{deviation, latent_view, read_latents};
+use crate::train::{deviation, latent_view};
 use crate::{files, model_dir};
 
 /// Pre-trains a VAE and a U-Net.
@@ -179,7 +179,7 @@ impl Order {
         let mut means: Vec<f32> = Vec::new();
         for step in 0..MEASURED.div_ceil(course.batch) as u64 {
             let moments = vae.forward(pictures.batch(step)?.pixels(device));
-            means.extend(read_latents(moments.mean)?);
+            means.extend(numbers(moments.mean)?);
         }
         Ok(1.0 / deviation(&means))
     }

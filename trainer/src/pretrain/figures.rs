@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use serde_json::{Map, json};
 
+use crate::device::numbers;
 use crate::tensorboard::{EventWriter, now};
 use crate::train::StepLog;
 
@@ -44,9 +45,7 @@ impl Figures {
     /// The numbers of a step.
     pub fn read<B: AutodiffBackend>(&self, measured: Vec<Tensor<B, 1>>) -> Result<Vec<f32>> {
         let measured = measured.into_iter().map(Tensor::inner).collect();
-        let values = Tensor::cat(measured, 0).into_data().convert::<f32>();
-        let values: Vec<f32> =
-            (values.into_vec()).map_err(|error| anyhow!("cannot read the figures: {error:?}"))?;
+        let values = numbers(Tensor::cat(measured, 0))?;
         if values.len() != self.names.len() {
             bail!("{} figures, expected {}", values.len(), self.names.len());
         }

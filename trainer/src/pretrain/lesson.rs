@@ -75,7 +75,7 @@ impl Schooling<'_> {
         let mut at = start.resume(self.folder, device)?;
         let course = self.course;
         let mut figures = Figures::open(self.folder, L::FIGURES, at.step)?;
-        let batches = Ahead::start(at.step..course.steps, move |step| pictures.batch(step));
+        let batches = Ahead::start(at.step..course.steps, move |step| pictures.batch(step))?;
         let every = course.steps.div_ceil(LINES).max(1);
         let bar = files::progress(self.name, course.steps as usize);
         bar.set_position(at.step);

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::{DiffusionConfig, NoisedLatents};
@@ -16,6 +16,7 @@ use rand::Rng;
 use super::latent_file::{self, LatentFile};
 use crate::config::RunConfig;
 use crate::data::{TrainingSet, plain};
+use crate::device::numbers;
 use crate::{files, random};
 
 /// Moments of every training image.
@@ -136,8 +137,8 @@ fn compute<B: Backend>(
         let shape = [batch.len(), 3, config.image, config.image];
         let data = TensorData::new(plain(batch, &view)?, shape);
         let moments = vae.forward(Tensor::from_data(data, device));
-        mean.extend(read(moments.mean)?);
-        log_variance.extend(read(moments.log_variance)?);
+        mean.extend(numbers(moments.mean)?);
+        log_variance.extend(numbers(moments.log_variance)?);
         bar.inc(batch.len() as u64);
     }
     bar.finish_and_clear();
@@ -161,12 +162,6 @@ pub fn view(config: &DiffusionConfig) -> Preprocess {
         mean: [0.5; 3],
         std: [0.5; 3],
     }
-}
-
-/// Values of latents.
-pub fn read<B: Backend>(tensor: Tensor<B, 4>) -> Result<Vec<f32>> {
-    (tensor.into_data().convert::<f32>().into_vec())
-        .map_err(|error| anyhow!("cannot read the latents: {error:?}"))
 }
 
 /// Standard deviation of all values, never 0.

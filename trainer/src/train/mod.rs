@@ -24,7 +24,7 @@ pub use checkpoint::{CONFIG, Checkpoint, Which, tensors as run_tensors};
 pub use command::{TrainArgs, command};
 pub use cost::{Cost, Costs, RunCost, peak_memory};
 pub use identities::{IDENTITIES, read as run_identities};
-pub use latents::{LatentCache, deviation, read as read_latents, view as latent_view};
+pub use latents::{LatentCache, deviation, view as latent_view};
 pub use metrics::{
     Evaluation, StepLog, StepMetrics, evaluation_at, read_evaluations, read_metrics,
 };

@@ -18,8 +18,9 @@ use dcac_model::dcac::{Embedded, NoisedLatents};
 use super::cost::Costs;
 use super::gradients;
 use super::seam::{gather, total};
-use super::step::{Pass, Trainer, losses, read};
+use super::step::{Pass, Trainer, losses};
 use crate::data::TrainBatch;
+use crate::device::numbers;
 
 impl<B: AutodiffBackend> Trainer<B> {
     /// Forward and backward of a batch in `parts`.
@@ -97,7 +98,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         }
         costs.stage("backward", clock);
         Ok(Pass {
-            losses: self.group().sum(read(sums)?)?,
+            losses: self.group().sum(numbers(sums)?)?,
             features,
             neck,
             gradients,

@@ -15,6 +15,7 @@ use burn::tensor::{Tensor, TensorData};
 use dcac_model::dcac::Dcac;
 
 use super::gradients;
+use crate::device::numbers;
 use crate::parallel::Group;
 
 /// The embeddings of a batch, on both sides of the seam.
@@ -92,11 +93,6 @@ pub fn total<B: Backend>(slope: Tensor<B, 2>, group: &Group) -> Result<Tensor<B,
     let (shape, dtype, device) = (slope.dims(), slope.dtype(), slope.device());
     let sums = TensorData::new(group.sum(numbers(slope)?)?, shape);
     Ok(Tensor::<B, 2>::from_data(sums, &device).cast(dtype))
-}
-
-fn numbers<B: Backend>(tensor: Tensor<B, 2>) -> Result<Vec<f32>> {
-    (tensor.into_data().convert::<f32>().into_vec())
-        .map_err(|error| anyhow!("cannot read embeddings: {error:?}"))
 }
 
 #[cfg(test)]

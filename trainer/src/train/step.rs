@@ -22,6 +22,7 @@ use super::metrics::StepMetrics;
 use super::seam::Seam;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
+use crate::device::numbers;
 use crate::parallel::Group;
 
 /// Model, optimiser and memory.
@@ -115,9 +116,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         self.model = updates.fold(model, |model, _| model.absorb(&pass.neck));
         let clock = self.stage(costs, "optimiser", clock)?;
 
-        let features: Vec<f32> = (pass.features.inner().into_data().convert::<f32>())
-            .into_vec()
-            .map_err(|error| anyhow!("cannot read the batch's features: {error:?}"))?;
+        let features = numbers(pass.features.inner())?;
         let loss = &self.config.loss;
         self.memory
             .update(&features, &batch.labels, loss.gamma, loss.memory_update);
@@ -148,7 +147,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         let clock = self.stage(costs, "losses", clock)?;
         let gradients = seam.backward(self.scaled(output.total), &self.model, &self.group)?;
         // Read only now: whoever reads waits, and the device would wait for the backward pass.
-        let losses = self.group.sum(read(losses)?)?;
+        let losses = self.group.sum(numbers(losses)?)?;
         self.stage(costs, "backward", clock)?;
         Ok(Pass {
             losses,
@@ -279,12 +278,6 @@ pub(super) fn losses<B: AutodiffBackend>(output: &StepOutput<B>) -> Tensor<B::In
     let all = all.into_iter().chain(&output.diffusion);
     let all = all.map(|loss| loss.clone().inner().cast(DType::F32));
     Tensor::cat(all.collect(), 0)
-}
-
-/// What a vector holds.
-pub(super) fn read<B: Backend>(vector: Tensor<B, 1>) -> Result<Vec<f32>> {
-    let data = vector.into_data().convert::<f32>();
-    (data.into_vec()).map_err(|error| anyhow!("cannot read the losses: {error:?}"))
 }
 
 fn indices<B: Backend>(values: &[usize], device: &B::Device) -> Tensor<B, 1, Int> {
