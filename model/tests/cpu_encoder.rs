@@ -18,6 +18,7 @@ fn odd() -> VitConfig {
         height: 40,
         width: 24,
         patch: 8,
+        stem: Vec::new(),
         dim: 40,
         depth: 2,
         heads: 5,
@@ -32,6 +33,7 @@ fn odder() -> VitConfig {
         height: 21,
         width: 15,
         patch: 3,
+        stem: Vec::new(),
         dim: 35,
         depth: 3,
         heads: 7,
@@ -46,11 +48,22 @@ fn deep() -> VitConfig {
         height: 32,
         width: 16,
         patch: 16,
+        stem: Vec::new(),
         dim: 396,
         depth: 1,
         heads: 4,
         mlp_ratio: 2,
         embedding: 10,
+    }
+}
+
+/// Convolutions before the patches, of which none fills a panel: the last leaves 5 x 3 patches.
+fn with_stem() -> VitConfig {
+    VitConfig {
+        height: 40,
+        width: 24,
+        stem: vec![5, 6, 24],
+        ..odd()
     }
 }
 
@@ -147,6 +160,7 @@ fn sizes_that_fill_no_panel() {
         compare(odd(), precision, 1);
         compare(odder(), precision, 3);
         compare(deep(), precision, 2);
+        compare(with_stem(), precision, 3);
     }
 }
 
@@ -290,6 +304,7 @@ fn memory_that_no_device_has_is_an_error() {
             height: 4096,
             width: 4096,
             patch: 1,
+            stem: Vec::new(),
             dim: 1,
             depth: 1,
             heads: 1,

@@ -43,6 +43,7 @@ fn vision_tower() {
         height: 48,
         width: 24,
         patch: 8,
+        stem: Vec::new(),
         dim: 48,
         depth: 3,
         heads: 4,
@@ -56,6 +57,31 @@ fn vision_tower() {
     let bytes = golden.weights(|name| match name {
         "input" | "tokens" | "embedding" | "pos_embed" => None,
         "pos_embed_resized" => Some("pos_embed".to_string()),
+        other => Some(other.to_string()),
+    });
+    let tower = VisionTransformer::<Cpu>::new(&config, &Default::default());
+    let tower = weights::load(tower, bytes, &[]).unwrap();
+    let output = tower.forward(golden.tensor("input"));
+    assert_close("tokens", output.tokens, &golden, 1e-5);
+    assert_close("embedding", output.embedding, &golden, 1e-5);
+}
+
+#[test]
+fn stem() {
+    let golden = Golden::open("stem");
+    let config = VitConfig {
+        height: 64,
+        width: 32,
+        patch: 16,
+        stem: vec![8, 16, 24],
+        dim: 32,
+        depth: 2,
+        heads: 4,
+        mlp_ratio: 2,
+        embedding: 12,
+    };
+    let bytes = golden.weights(|name| match name {
+        "input" | "tokens" | "embedding" => None,
         other => Some(other.to_string()),
     });
     let tower = VisionTransformer::<Cpu>::new(&config, &Default::default());
@@ -301,6 +327,7 @@ fn class_activation() {
         height: 16,
         width: 12,
         patch: 4,
+        stem: Vec::new(),
         dim: 24,
         depth: 2,
         heads: 3,

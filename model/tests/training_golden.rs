@@ -40,6 +40,7 @@ fn config(fine_tune: FineTune) -> DcacConfig {
         height: 12,
         width: 8,
         patch: 4,
+        stem: Vec::new(),
         dim: 24,
         depth: 2,
         heads: 3,

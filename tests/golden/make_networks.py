@@ -1,4 +1,4 @@
-"""Writes vit, unet, vae, lora, schedule, losses and autoencoder.safetensors: what the reference
+"""Writes vit, unet, vae, lora, schedule, losses, autoencoder and stem.safetensors: what the reference
 libraries compute for small networks with random weights.
 
 Outputs are computed in f64 from weights and inputs that are exact in f32, and stored as f32
@@ -48,6 +48,42 @@ def vit():
     tensors = {name: join(name, parts) for name, parts in names}
     tensors |= {"input": pixels, "pos_embed_resized": resized}
     save("vit", {**tensors, "tokens": tokens, "embedding": embedding})
+
+
+def stem():
+    """Convolutions, group norms and ReLU before CLIP's tower, by timm's names: 8, 16, 24 channels.
+
+    The first two norms are of each channel by itself, the third of 8 groups. Width 32, 2 layers, 4
+    heads, MLP 64, patch 16 of stride 2 after the convolutions, projection 12; input [2, 3, 64, 32],
+    tokens [2, 9, 32] after the last norm, embedding [2, 12] of the class token.
+    """
+    channels, groups = (8, 16, 24), (8, 16, 8)
+    layers = []
+    for before, after, count in zip((3, *channels), channels, groups):
+        layers += [torch.nn.Conv2d(before, after, 3, 2, 1, bias=False),
+                   torch.nn.GroupNorm(count, after), torch.nn.ReLU()]
+    layers = torch.nn.Sequential(*layers)
+    for name, parameter in layers.named_parameters():
+        norm = parameter.dim() == 1
+        value = normal(*parameter.shape, std=0.3 if norm else parameter[0].numel() ** -0.5)
+        parameter.data = (value + 1).float() if norm and name.endswith("weight") else value.float()
+    layers = layers.double()
+    model = clip_tower(dim=32, depth=2, heads=4, mlp=64, patch=2, image=8, embedding=12)
+    embeddings = model.vision_model.embeddings
+    embeddings.patch_embedding = torch.nn.Conv2d(24, 32, 2, 2, bias=False).double()
+    with torch.no_grad():
+        embeddings.patch_embedding.weight.copy_(normal(32, 24, 2, 2, std=96**-0.5).float())
+        embeddings.class_embedding.copy_(normal(32))
+    positions = normal(1, 9, 32)
+    pixels = normal(2, 3, 64, 32)
+    with torch.no_grad():
+        tokens, embedding = clip_forward(model, positions, layers(pixels))
+    tensors = {name: join(name, parts) for name, parts in timm_names(model, positions).items()}
+    for i in range(len(channels)):
+        tensors[f"patch_embed.backbone.{i}.conv.weight"] = layers[3 * i].weight
+        tensors[f"patch_embed.backbone.{i}.bn.weight"] = layers[3 * i + 1].weight
+        tensors[f"patch_embed.backbone.{i}.bn.bias"] = layers[3 * i + 1].bias
+    save("stem", {**tensors, "input": pixels, "tokens": tokens, "embedding": embedding})
 
 
 def unet():
@@ -222,6 +258,6 @@ def autoencoder():
     })
 
 
-for number, make in enumerate([vit, unet, vae, lora, schedule, losses, autoencoder]):
+for number, make in enumerate([vit, unet, vae, lora, schedule, losses, autoencoder, stem]):
     torch.manual_seed(1234 + number)
     make()

@@ -1,6 +1,6 @@
 """A model folder of random weights, and crops.
 
-    python model.py FOLDER tiny|small|vit-b-16
+    python model.py FOLDER tiny|stem|small|vit-b-16
 
 writes FOLDER/model (model.safetensors by timm's names, config.json) and FOLDER/crops.
 
@@ -19,6 +19,8 @@ from safetensors.numpy import save_file
 SIZES = {
     "tiny": dict(height=96, width=48, patch=12, dim=96, depth=3, heads=3, mlp_ratio=4,
                  embedding=128),
+    "stem": dict(height=128, width=64, patch=16, stem=[16, 32, 64], dim=96, depth=2, heads=3,
+                 mlp_ratio=4, embedding=128),
     "small": dict(height=128, width=64, patch=16, dim=192, depth=6, heads=3, mlp_ratio=4,
                   embedding=256),
     "vit-b-16": dict(height=256, width=128, patch=16, dim=768, depth=12, heads=12, mlp_ratio=4,
@@ -42,7 +44,12 @@ def weights(vit, draw):
         vector(f"{name}.weight", size, 1.0)
         vector(f"{name}.bias", size)
 
-    matrix("patch_embed.proj.weight", dim, 3, side, side)
+    before = 3
+    for i, channels in enumerate(vit.get("stem", [])):
+        matrix(f"patch_embed.backbone.{i}.conv.weight", channels, before, 3, 3)
+        norm(f"patch_embed.backbone.{i}.bn", channels)
+        before, side = channels, side // 2
+    matrix("patch_embed.proj.weight", dim, before, side, side)
     for name, tokens in [("cls_token", 1), ("pos_embed", 1 + patches)]:
         out[name] = draw.standard_normal((1, tokens, dim), np.float32)
     norm("norm_pre", dim)

@@ -71,6 +71,11 @@ fn a_tiny_encoder_in_onnx_runtime() {
 }
 
 #[test]
+fn convolutions_before_the_patches_in_onnx_runtime() {
+    compare(&prepare("stem"));
+}
+
+#[test]
 fn clip_vit_b_16_in_onnx_runtime() {
     compare(&prepare("vit-b-16"));
 }

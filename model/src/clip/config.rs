@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Groups in which deeper layers of a stem are normalised.
+const STEM_GROUPS: usize = 8;
+
 /// Sizes of a CLIP vision tower. `depth`, `heads` and `mlp_ratio` name what
 /// they name in timm; the image is `height` x `width` pixels and needs not be square.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +16,11 @@ pub struct VitConfig {
     pub width: usize,
     /// Side of a square patch and its stride, in pixels.
     pub patch: usize,
+    /// Channels of the convolutions before the patches are cut, each of 3 x 3 and stride 2
+    /// (Xiao et al., 2021): pictures teach a tower that begins with them in far fewer steps.
+    /// None in CLIP's towers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stem: Vec<usize>,
     /// Token width.
     pub dim: usize,
     /// Number of transformer blocks.
@@ -43,6 +51,26 @@ pub enum VitConfigError {
         /// Patch side.
         patch: usize,
     },
+    /// The stem's strides are no part of a patch.
+    #[error(
+        "vision transformer: {convolutions} convolutions of stride 2 make no whole number of a {patch} x {patch} patch; choose a patch size that 2 to the power of {convolutions} divides, or a shorter `stem`"
+    )]
+    Stem {
+        /// Convolutions of the stem.
+        convolutions: usize,
+        /// Patch side.
+        patch: usize,
+    },
+    /// Channels of the stem that cannot be normalised in groups.
+    #[error(
+        "vision transformer: `stem` has {channels} channels in convolution {convolution}; from the third on choose multiples of {STEM_GROUPS}"
+    )]
+    StemGroups {
+        /// Which one, from 1.
+        convolution: usize,
+        /// Its channels.
+        channels: usize,
+    },
     /// The preprocessing makes another size than the tower takes.
     #[error(
         "preprocessing makes {fed:?} pixels (height, width), the vision transformer takes {expected:?}; make both equal"
@@ -72,6 +100,7 @@ impl VitConfig {
             height: 256,
             width: 128,
             patch: 16,
+            stem: Vec::new(),
             dim: 768,
             depth: 12,
             heads: 12,
@@ -87,6 +116,7 @@ impl VitConfig {
             height: 96,
             width: 48,
             patch: 12,
+            stem: Vec::new(),
             dim: 96,
             depth: 3,
             heads: 3,
@@ -102,6 +132,7 @@ impl VitConfig {
             height: 128,
             width: 64,
             patch: 16,
+            stem: Vec::new(),
             dim: 192,
             depth: 6,
             heads: 3,
@@ -133,6 +164,7 @@ impl VitConfig {
                 patch: self.patch,
             });
         }
+        self.validate_stem()?;
         if !self.dim.is_multiple_of(self.heads) {
             return Err(VitConfigError::Heads {
                 dim: self.dim,
@@ -140,6 +172,53 @@ impl VitConfig {
             });
         }
         Ok(())
+    }
+
+    fn validate_stem(&self) -> Result<(), VitConfigError> {
+        let convolutions = self.stem.len();
+        let stride = u32::try_from(convolutions)
+            .ok()
+            .and_then(|n| 2usize.checked_pow(n));
+        if !stride.is_some_and(|stride| self.patch.is_multiple_of(stride)) {
+            return Err(VitConfigError::Stem {
+                convolutions,
+                patch: self.patch,
+            });
+        }
+        for (i, &channels) in self.stem.iter().enumerate() {
+            if channels == 0 {
+                return Err(VitConfigError::Zero("stem"));
+            }
+            if !channels.is_multiple_of(self.stem_groups(i)) {
+                return Err(VitConfigError::StemGroups {
+                    convolution: i + 1,
+                    channels,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Groups in which the channels after a convolution of the stem, counted from 0, are
+    /// normalised: each channel by itself after the first two, which takes away what a camera
+    /// does to colours and contrast, while what is deeper keeps how channels compare (the shallow
+    /// layers alone, as in IBN-Net; Pan et al., 2018).
+    pub fn stem_groups(&self, convolution: usize) -> usize {
+        match convolution {
+            0 | 1 => self.stem[convolution],
+            _ => STEM_GROUPS,
+        }
+    }
+
+    /// What patches are cut of: channels, height, width, and a patch's side.
+    pub fn patch_source(&self) -> (usize, usize, usize, usize) {
+        let stride = 1 << self.stem.len();
+        (
+            self.stem.last().copied().unwrap_or(3),
+            self.height / stride,
+            self.width / stride,
+            self.patch / stride,
+        )
     }
 
     /// Patch rows and columns.
@@ -154,13 +233,76 @@ impl VitConfig {
     }
 
     /// Floating-point operations (two per multiply-add) of one image's forward,
-    /// counting matrix products and the patch convolution.
+    /// counting matrix products and convolutions.
     pub fn flops(&self) -> u64 {
         let (tokens, dim) = (self.tokens() as u64, self.dim as u64);
-        let patch = (tokens - 1) * 3 * (self.patch * self.patch) as u64 * dim;
+        let (channels, _, _, side) = self.patch_source();
+        let mut patch = (tokens - 1) * (channels * side * side) as u64 * dim;
+        let (mut places, mut before) = (self.height * self.width, 3);
+        for &channels in &self.stem {
+            places /= 4;
+            patch += (places * 9 * before * channels) as u64;
+            before = channels;
+        }
         let projections = (4 + 2 * self.mlp_ratio as u64) * dim * dim * tokens;
         let attention = 2 * tokens * tokens * dim;
         let head = dim * self.embedding as u64;
         2 * (patch + self.depth as u64 * (projections + attention) + head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_stem(patch: usize, stem: &[usize]) -> VitConfig {
+        VitConfig {
+            height: 128,
+            width: 64,
+            patch,
+            stem: stem.to_vec(),
+            ..VitConfig::tiny()
+        }
+    }
+
+    #[test]
+    fn a_stem_takes_its_part_of_a_patch() {
+        let config = with_stem(16, &[16, 32, 64]);
+        config.validate().unwrap();
+        assert_eq!(config.patch_source(), (64, 16, 8, 2));
+        assert_eq!(config.tokens(), with_stem(16, &[]).tokens());
+        // 3 x 3 kernels at 64 x 32, 32 x 16 and 16 x 8 places, and patches of 2 x 2 x 64 in place
+        // of 16 x 16 x 3, two operations each.
+        let more = 2048 * 27 * 16 + 512 * 144 * 32 + 128 * 288 * 64;
+        let patches = 32 * 96 * (64 * 4 - 3 * 256);
+        let difference = config.flops() as i64 - with_stem(16, &[]).flops() as i64;
+        assert_eq!(difference, 2 * (more + patches));
+    }
+
+    #[test]
+    fn stems_that_do_not_fit_are_refused() {
+        let refused = |patch, stem: &[usize]| with_stem(patch, stem).validate().unwrap_err();
+        let error = refused(4, &[16, 32, 64]).to_string();
+        assert!(error.contains("3 convolutions of stride 2"), "{error}");
+        assert!(error.contains("4 x 4 patch"), "{error}");
+        let error = refused(16, &[5, 6, 20]).to_string();
+        assert!(error.contains("20 channels in convolution 3"), "{error}");
+        assert!(error.contains("multiples of 8"), "{error}");
+        assert_eq!(refused(16, &[16, 0]), VitConfigError::Zero("stem"));
+        assert!(matches!(
+            refused(16, &[8; 64]),
+            VitConfigError::Stem {
+                convolutions: 64,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn configurations_without_a_stem_do_not_mention_it() {
+        let json = serde_json::to_string(&VitConfig::tiny()).unwrap();
+        assert!(!json.contains("stem"), "{json}");
+        let read: VitConfig = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, VitConfig::tiny());
     }
 }

@@ -7,6 +7,8 @@ mod block;
 mod config;
 mod positions;
 #[cfg(feature = "tensors")]
+mod stem;
+#[cfg(feature = "tensors")]
 mod vit;
 
 pub use config::{VitConfig, VitConfigError};

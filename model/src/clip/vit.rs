@@ -10,6 +10,7 @@ use super::VitConfig;
 use super::block::Block;
 #[cfg(feature = "training")]
 use super::positions::sine_positions;
+use super::stem::ConvNormAct;
 use crate::nn;
 
 /// CLIP's vision tower. Field names are timm's, so exported weights are too.
@@ -26,6 +27,7 @@ pub struct VisionTransformer<B: Backend> {
 
 #[derive(Module, Debug)]
 struct PatchEmbed<B: Backend> {
+    backbone: Vec<ConvNormAct<B>>,
     proj: Conv2d<B>,
 }
 
@@ -41,6 +43,7 @@ impl<B: Backend> VisionTransformer<B> {
     /// A tower of random weights. `config` must be valid ([`VitConfig::validate`]).
     pub fn new(config: &VitConfig, device: &B::Device) -> Self {
         let dim = config.dim;
+        let (channels, _, _, side) = config.patch_source();
         // CLIP scales class token, positions and projection by 1 / sqrt(width).
         let normal = Initializer::Normal {
             mean: 0.0,
@@ -48,8 +51,9 @@ impl<B: Backend> VisionTransformer<B> {
         };
         Self {
             patch_embed: PatchEmbed {
-                proj: Conv2dConfig::new([3, dim], [config.patch; 2])
-                    .with_stride([config.patch; 2])
+                backbone: ConvNormAct::stem(config, device),
+                proj: Conv2dConfig::new([channels, dim], [side; 2])
+                    .with_stride([side; 2])
                     .with_bias(false)
                     .init(device),
             },
@@ -105,7 +109,9 @@ impl<B: Backend> VisionTransformer<B> {
     /// The tokens that the first block takes.
     fn embed_patches(&self, images: Tensor<B, 4>, marks: Option<Tensor<B, 2>>) -> Tensor<B, 3> {
         let [batch, ..] = images.dims();
-        let patches = nn::conv2d(&self.patch_embed.proj, images);
+        let PatchEmbed { backbone, proj } = &self.patch_embed;
+        let maps = backbone.iter().fold(images, |x, layer| layer.forward(x));
+        let patches = nn::conv2d(proj, maps);
         // The residual stream is f32 in every precision, as under torch's autocast.
         let patches = nn::cast(patches, DType::F32)
             .flatten::<3>(2, 3)

@@ -3,8 +3,10 @@
 use super::block::{Block, Scratch, Stream, Wanted};
 use super::kernel::Kernel;
 use super::maths::{Norm, normalize};
+use super::memory::filled;
 use super::product::{Linear, Packed, Target, whole};
 use super::read::File;
+use super::stem::Stem;
 use crate::clip::VitConfig;
 use crate::reid::EncoderConfig;
 use crate::weights::WeightsError;
@@ -20,6 +22,7 @@ const NECK_EPSILON: f32 = 1e-5;
 pub struct Encoder {
     kernel: Kernel,
     vit: VitConfig,
+    stem: Stem,
     patch_embed: Linear,
     /// What is added to the tokens of an image: positions, and the class token to the first.
     positions: Vec<f32>,
@@ -30,6 +33,8 @@ pub struct Encoder {
     neck: Neck,
     /// Images that are computed together.
     together: usize,
+    /// What patches are cut of.
+    sources: Vec<f32>,
     patches: Packed,
     stream: Stream,
     class: Packed,
@@ -67,10 +72,12 @@ impl Encoder {
     ) -> Result<Self, WeightsError> {
         config.validate()?;
         let vit = config.vit.clone();
-        let (dim, tokens, side) = (vit.dim, vit.tokens(), vit.patch);
-        let depth = 3 * side * side;
+        let (dim, tokens) = (vit.dim, vit.tokens());
+        let (channels, height, width, side) = vit.patch_source();
+        let depth = channels * side * side;
         let mut file = File::open(safetensors)?;
-        let patch_embed = file.take("patch_embed.proj.weight", &[dim, 3, side, side]);
+        let stem = Stem::load(&mut file, &vit)?;
+        let patch_embed = file.take("patch_embed.proj.weight", &[dim, channels, side, side]);
         let patch_embed = Linear::pack(patch_embed, &[], depth, 0..dim)?;
         let class = file.numbers("cls_token", &[1, 1, dim]);
         let mut positions = file.numbers("pos_embed", &[1, tokens, dim]);
@@ -90,6 +97,7 @@ impl Encoder {
         let rows = together * tokens;
         Ok(Self {
             kernel,
+            stem,
             patch_embed,
             positions,
             norm_pre,
@@ -99,6 +107,7 @@ impl Encoder {
             neck,
             together,
             scratch: Scratch::new(&vit, rows)?,
+            sources: filled(0.0, [together, channels * height * width])?,
             patches: Packed::with_space(rows, depth)?,
             stream: Stream::with_space(rows, dim)?,
             class: Packed::with_space(together, dim)?,
@@ -112,7 +121,8 @@ impl Encoder {
         let norms = self.norm_pre.bytes() + self.norm.bytes();
         let neck = size_of_val(&self.neck.scale[..]) + size_of_val(&self.neck.shift[..]);
         let positions = size_of_val(&self.positions[..]);
-        blocks + norms + neck + positions + self.patch_embed.bytes() + self.head.bytes()
+        let layers = self.stem.bytes() + self.patch_embed.bytes() + self.head.bytes();
+        blocks + norms + neck + positions + layers
     }
 
     /// L2-normalised embeddings `[n, embedding]` of normalised images `[n, 3, height, width]`.
@@ -177,30 +187,31 @@ impl Encoder {
 
     /// The tokens that the first block takes.
     fn embed_patches(&mut self, pixels: &[f32]) {
-        let VitConfig {
-            height,
-            width,
-            patch,
-            dim,
-            ..
-        } = self.vit;
-        let (tokens, columns) = (self.vit.tokens(), width / patch);
+        let (channels, height, width, side) = self.vit.patch_source();
+        let (dim, tokens, columns) = (self.vit.dim, self.vit.tokens(), width / side);
         let x = &mut self.stream;
         x.tokens = tokens;
-        x.images = pixels.len() / (3 * height * width);
+        x.images = pixels.len() / (3 * self.vit.height * self.vit.width);
+        self.sources.clear();
+        for image in pixels.chunks(pixels.len() / x.images) {
+            let source = self.stem.run(self.kernel, image, &mut self.scratch.wide);
+            let source = &source[..channels * height * width];
+            self.sources.extend_from_slice(source);
+        }
         // A class token is the product of no pixels, so that all tokens are one matrix.
-        self.patches.fill(x.rows(), 3 * patch * patch, |row, out| {
-            let (image, token) = (row / tokens, row % tokens);
-            let Some(place) = token.checked_sub(1) else {
-                return out.fill(0.0);
-            };
-            let (top, left) = (place / columns * patch, place % columns * patch);
-            for (i, out) in out.chunks_mut(patch).enumerate() {
-                let (channel, y) = (i / patch, top + i % patch);
-                let line = (image * 3 + channel) * height + y;
-                out.copy_from_slice(&pixels[line * width + left..][..patch]);
-            }
-        });
+        self.patches
+            .fill(x.rows(), channels * side * side, |row, out| {
+                let (image, token) = (row / tokens, row % tokens);
+                let Some(place) = token.checked_sub(1) else {
+                    return out.fill(0.0);
+                };
+                let (top, left) = (place / columns * side, place % columns * side);
+                for (i, out) in out.chunks_mut(side).enumerate() {
+                    let (channel, y) = (i / side, top + i % side);
+                    let line = (image * channels + channel) * height + y;
+                    out.copy_from_slice(&self.sources[line * width + left..][..side]);
+                }
+            });
         let target = Target {
             values: &mut x.values,
             width: x.width,

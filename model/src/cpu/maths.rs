@@ -7,23 +7,19 @@
 /// Independent parts of a sum.
 const LANES: usize = 8;
 
-/// Added to a layer norm's variance.
+/// Added to a norm's variance.
 const EPSILON: f32 = 1e-5;
 
-/// Scale and shift of a layer norm.
+/// Scale and shift of a norm.
 pub(super) struct Norm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
 }
 
 impl Norm {
-    /// Writes the norm of `row` to `out`.
+    /// Writes the layer norm of `row` to `out`.
     pub(super) fn apply(&self, row: &[f32], out: &mut [f32]) {
-        let scale = 1.0 / row.len() as f32;
-        let mean = fold(row, 0.0, |sum, x| sum + x, |a, b| a + b) * scale;
-        let square = |sum: f32, x: f32| sum + (x - mean) * (x - mean);
-        let variance = fold(row, 0.0, square, |a, b| a + b) * scale;
-        let inverse = 1.0 / (variance + EPSILON).sqrt();
+        let (mean, inverse) = deviation(row);
         for (((out, x), weight), bias) in
             (out.iter_mut().zip(row)).zip(&self.weight).zip(&self.bias)
         {
@@ -35,6 +31,15 @@ impl Norm {
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.weight[..]) + size_of_val(&self.bias[..])
     }
+}
+
+/// Mean of `values`, and the inverse of their standard deviation.
+pub(super) fn deviation(values: &[f32]) -> (f32, f32) {
+    let scale = 1.0 / values.len() as f32;
+    let mean = fold(values, 0.0, |sum, x| sum + x, |a, b| a + b) * scale;
+    let square = |sum: f32, x: f32| sum + (x - mean) * (x - mean);
+    let variance = fold(values, 0.0, square, |a, b| a + b) * scale;
+    (mean, 1.0 / (variance + EPSILON).sqrt())
 }
 
 /// Scales every row of `[.., width]` to length 1.

@@ -14,7 +14,8 @@
 //! | `weights` | a layer's weights, packed |
 //! | `read` | a safetensors file, tensor by tensor |
 //! | `memory` | allocations that may be refused |
-//! | `maths` | layer norm, softmax, QuickGELU |
+//! | `maths` | norms, softmax, QuickGELU |
+//! | `stem` | convolutions before the patches are cut |
 //! | `attention`, `block` | a transformer block |
 //! | `encoder` | the whole |
 //! | `classifier` | the training identities' classifier, where an export carries it |
@@ -28,6 +29,7 @@ mod maths;
 mod memory;
 mod product;
 mod read;
+mod stem;
 mod weights;
 
 pub use classifier::classifier;

@@ -4,10 +4,10 @@
 //! in it; norms and softmax compute in f32. Weights are cast on the way, so a trained one
 //! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
 
-use burn::nn::conv::Conv2d;
 #[cfg(feature = "training")]
-use burn::nn::{GroupNorm, LayerNorm};
-use burn::nn::{Linear, PaddingConfig2d};
+use burn::nn::LayerNorm;
+use burn::nn::conv::Conv2d;
+use burn::nn::{GroupNorm, Linear, PaddingConfig2d};
 use burn::prelude::*;
 use burn::tensor::module::conv2d as convolve;
 use burn::tensor::ops::ConvOptions;
@@ -100,7 +100,6 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
 /// Like burn's layer, but scale and deviation become one factor for each picture and channel
 /// before they meet the positions: fewer passes over the large tensor, and a broadcast along its
 /// last axis alone, which the CPU backend does many times faster than one around an inner axis.
-#[cfg(feature = "training")]
 pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,

@@ -6,7 +6,7 @@ mod trainable;
 
 pub use batch_norm::{BatchNorm1d, BatchStats};
 pub use mixed::Compute;
-pub(crate) use mixed::{cast, conv2d, linear, softmax};
 #[cfg(feature = "training")]
-pub(crate) use mixed::{group_norm, layer_norm};
+pub(crate) use mixed::layer_norm;
+pub(crate) use mixed::{cast, conv2d, group_norm, linear, softmax};
 pub use trainable::{ParameterCount, count_parameters, hold_frozen, set_trainable};

@@ -27,6 +27,7 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
             height: 32,
             width: 16,
             patch: 8,
+            stem: Vec::new(),
             dim: 24,
             depth: 2,
             heads: 3,

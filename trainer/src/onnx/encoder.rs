@@ -48,9 +48,12 @@ pub fn graph<B: Backend>(
 
 /// Images to the tokens that the first block takes.
 fn embed_patches(net: &mut Layers, config: &VitConfig, images: &str) -> Result<String> {
-    let (dim, side) = (config.dim as i64, config.patch as i64);
-    let weight = net.weight("patch_embed.proj.weight", net.precision)?;
+    let (_, _, _, side) = config.patch_source();
+    let (dim, side) = (config.dim as i64, side as i64);
     let x = net.lower(images.to_string());
+    let x = (config.stem.iter().enumerate())
+        .try_fold(x, |x, (i, &channels)| stem(net, config, i, channels, &x))?;
+    let weight = net.weight("patch_embed.proj.weight", net.precision)?;
     let settings = vec![
         Attribute::ints("kernel_shape", &[side, side]),
         Attribute::ints("strides", &[side, side]),
@@ -74,6 +77,34 @@ fn embed_patches(net: &mut Layers, config: &VitConfig, images: &str) -> Result<S
     let positions = net.weight("pos_embed", Precision::F32)?;
     let x = net.node("pos_embed/Add", "Add", [&x, &positions]);
     net.norm("norm_pre", &x)
+}
+
+/// A convolution before the patches are cut, its norm in f32, and ReLU.
+fn stem(
+    net: &mut Layers,
+    config: &VitConfig,
+    i: usize,
+    channels: usize,
+    x: &str,
+) -> Result<String> {
+    let name = format!("patch_embed.backbone.{i}");
+    let weight = net.weight(&format!("{name}.conv.weight"), net.precision)?;
+    let settings = vec![
+        Attribute::ints("kernel_shape", &[3, 3]),
+        Attribute::ints("strides", &[2, 2]),
+        Attribute::ints("pads", &[1, 1, 1, 1]),
+    ];
+    let x = (net.graph).node(format!("{name}/Conv"), "Conv", [x, &weight], settings);
+    let x = net.raise(x);
+    let size = [config.height, config.width].map(|side| side >> (i + 1));
+    let x = net.group_norm(
+        &format!("{name}.bn"),
+        &x,
+        config.stem_groups(i),
+        [channels, size[0], size[1]],
+    )?;
+    let x = net.node(format!("{name}/Relu"), "Relu", [&x]);
+    Ok(net.lower(x))
 }
 
 /// One pre-norm block; the residual stream is f32.

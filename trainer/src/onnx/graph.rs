@@ -102,11 +102,17 @@ impl Graph {
 
     /// Adds one number.
     pub fn scalar(&mut self, name: &str, value: f32, precision: Precision) {
+        self.filled(name, Vec::new(), value, precision);
+    }
+
+    /// Adds a tensor of one number alone.
+    pub fn filled(&mut self, name: &str, shape: Vec<usize>, value: f32, precision: Precision) {
+        let count = shape.iter().product();
         self.tensor(
             Values {
                 name: name.into(),
-                shape: Vec::new(),
-                read: Box::new(move || Ok(vec![value])),
+                shape,
+                read: Box::new(move || Ok(vec![value; count])),
             },
             precision,
         );

@@ -84,6 +84,41 @@ impl Layers {
         Ok((self.graph).node(format!("{layer}/{op}"), op, inputs, settings))
     }
 
+    /// Normalisation in `groups` of the channels of `[batch, channels, height, width]`, in f32:
+    /// an operator of its own only in later versions, so groups become instances.
+    pub fn group_norm(
+        &mut self,
+        layer: &str,
+        x: &str,
+        groups: usize,
+        [channels, height, width]: [usize; 3],
+    ) -> Result<String> {
+        let [weight, bias] = ["weight", "bias"].map(|name| format!("{layer}.{name}"));
+        for name in [&weight, &bias] {
+            let mut tensor = self.take(name)?;
+            (tensor.name, tensor.shape) = (name.clone(), vec![channels, 1, 1]);
+            self.graph.tensor(tensor, Precision::F32);
+        }
+        let inner = |word: &str| format!("{layer}/{word}");
+        let [ones, zeros] = [("ones", 1.0), ("zeros", 0.0)].map(|(word, value)| {
+            let name = inner(word);
+            (self.graph).filled(&name, vec![groups], value, Precision::F32);
+            name
+        });
+        let [channels, groups, height, width] =
+            [channels, groups, height, width].map(|size| size as i64);
+        let [grouped, whole] = [inner("grouped"), inner("whole")];
+        (self.graph).integers(&grouped, &[0, groups, channels / groups * height * width]);
+        (self.graph).integers(&whole, &[0, channels, height, width]);
+        let x = self.reshape(&grouped, x, &grouped);
+        let epsilon = vec![Attribute::float("epsilon", EPSILON)];
+        let (op, inputs) = ("InstanceNormalization", [x.as_str(), &ones, &zeros]);
+        let x = (self.graph).node(inner(op), op, inputs, epsilon);
+        let x = self.reshape(&whole, &x, &whole);
+        let x = self.node(inner("Mul"), "Mul", [&x, &weight]);
+        Ok(self.node(inner("Add"), "Add", [&x, &bias]))
+    }
+
     /// From f32 to the format of matrix products.
     pub fn lower(&mut self, x: String) -> String {
         self.cast(x, TensorProto::FLOAT16, "f16")

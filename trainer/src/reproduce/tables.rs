@@ -149,7 +149,7 @@ mod tests {
             let preset = name.starts_with("tiny-") || name.starts_with("small-");
             assert!(used.contains(&name) || preset, "{name}");
         }
-        assert_eq!(used.len(), names(&CONFIGS).len() - 4);
+        assert_eq!(used.len(), names(&CONFIGS).len() - 5);
     }
 
     #[test]
