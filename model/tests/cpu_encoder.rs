@@ -60,8 +60,6 @@ fn deep() -> VitConfig {
 /// Convolutions before the patches, of which none fills a panel: the last leaves 5 x 3 patches.
 fn with_stem() -> VitConfig {
     VitConfig {
-        height: 40,
-        width: 24,
         stem: vec![5, 6, 24],
         ..odd()
     }

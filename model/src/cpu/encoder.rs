@@ -3,7 +3,6 @@
 use super::block::{Block, Scratch, Stream, Wanted};
 use super::kernel::Kernel;
 use super::maths::{Norm, normalize};
-use super::memory::filled;
 use super::product::{Linear, Packed, Target, whole};
 use super::read::File;
 use super::stem::Stem;
@@ -33,8 +32,6 @@ pub struct Encoder {
     neck: Neck,
     /// Images that are computed together.
     together: usize,
-    /// What patches are cut of.
-    sources: Vec<f32>,
     patches: Packed,
     stream: Stream,
     class: Packed,
@@ -73,10 +70,11 @@ impl Encoder {
         config.validate()?;
         let vit = config.vit.clone();
         let (dim, tokens) = (vit.dim, vit.tokens());
-        let (channels, height, width, side) = vit.patch_source();
+        let (channels, .., side) = vit.patch_source();
         let depth = channels * side * side;
         let mut file = File::open(safetensors)?;
-        let stem = Stem::load(&mut file, &vit)?;
+        let together = (TOGETHER / tokens).max(1);
+        let stem = Stem::load(&mut file, &vit, together)?;
         let patch_embed = file.take("patch_embed.proj.weight", &[dim, channels, side, side]);
         let patch_embed = Linear::pack(patch_embed, &[], depth, 0..dim)?;
         let class = file.numbers("cls_token", &[1, 1, dim]);
@@ -93,7 +91,6 @@ impl Encoder {
         let neck = Neck::load(&mut file, vit.embedding);
         file.close()?;
 
-        let together = (TOGETHER / tokens).max(1);
         let rows = together * tokens;
         Ok(Self {
             kernel,
@@ -107,7 +104,6 @@ impl Encoder {
             neck,
             together,
             scratch: Scratch::new(&vit, rows)?,
-            sources: filled(0.0, [together, channels * height * width])?,
             patches: Packed::with_space(rows, depth)?,
             stream: Stream::with_space(rows, dim)?,
             class: Packed::with_space(together, dim)?,
@@ -192,12 +188,7 @@ impl Encoder {
         let x = &mut self.stream;
         x.tokens = tokens;
         x.images = pixels.len() / (3 * self.vit.height * self.vit.width);
-        self.sources.clear();
-        for image in pixels.chunks(pixels.len() / x.images) {
-            let source = self.stem.run(self.kernel, image, &mut self.scratch.wide);
-            let source = &source[..channels * height * width];
-            self.sources.extend_from_slice(source);
-        }
+        let maps = (self.stem).run(self.kernel, pixels, &mut self.scratch.wide);
         // A class token is the product of no pixels, so that all tokens are one matrix.
         self.patches
             .fill(x.rows(), channels * side * side, |row, out| {
@@ -209,7 +200,7 @@ impl Encoder {
                 for (i, out) in out.chunks_mut(side).enumerate() {
                     let (channel, y) = (i / side, top + i % side);
                     let line = (image * channels + channel) * height + y;
-                    out.copy_from_slice(&self.sources[line * width + left..][..side]);
+                    out.copy_from_slice(&maps[line * width + left..][..side]);
                 }
             });
         let target = Target {

@@ -17,6 +17,8 @@ pub(super) struct Stem {
     layers: Vec<Layer>,
     product: Vec<f32>,
     maps: [Vec<f32>; 2],
+    /// What comes out, of images that are computed together.
+    out: Vec<f32>,
 }
 
 /// A convolution of stride 2, a norm in groups of channels, ReLU.
@@ -30,8 +32,12 @@ struct Layer {
 }
 
 impl Stem {
-    /// A tower's, none of whose layers may be there.
-    pub(super) fn load(file: &mut File, vit: &VitConfig) -> Result<Self, WeightsError> {
+    /// A tower's, of which there may be none, for so many images `together`.
+    pub(super) fn load(
+        file: &mut File,
+        vit: &VitConfig,
+        together: usize,
+    ) -> Result<Self, WeightsError> {
         let mut takes = [3, vit.height, vit.width];
         let (mut product, mut map) = (0, 0);
         let mut layers = Vec::new();
@@ -52,8 +58,13 @@ impl Stem {
             product = product.max(places * whole(channels));
             map = map.max(places * channels);
         }
+        let out = match layers.len() {
+            0 => 0,
+            _ => takes.iter().product(),
+        };
         Ok(Self {
             layers,
+            out: filled(0.0, [together, out])?,
             product: filled(0.0, [1, product])?,
             maps: [filled(0.0, [1, map])?, filled(0.0, [1, map])?],
         })
@@ -65,25 +76,30 @@ impl Stem {
         self.layers.iter().map(of).sum()
     }
 
-    /// What patches are cut of, given the pixels of an image: these themselves if there is no layer.
+    /// What patches are cut of, given the pixels of images: these themselves if there is no layer.
     pub(super) fn run<'a>(
         &'a mut self,
         kernel: Kernel,
         pixels: &'a [f32],
         wide: &mut Wide,
     ) -> &'a [f32] {
-        let [mut source, mut target] = self.maps.each_mut();
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            let map = if i == 0 { pixels } else { source.as_slice() };
-            layer.convolve(kernel, map, &mut self.product, wide);
-            layer.activate(&self.product, target);
-            std::mem::swap(&mut source, &mut target);
+        let Some(first) = self.layers.first() else {
+            return pixels;
+        };
+        let image: usize = first.takes.iter().product();
+        self.out.clear();
+        for pixels in pixels.chunks(image) {
+            let [mut source, mut target] = self.maps.each_mut();
+            let mut made = 0;
+            for (i, layer) in self.layers.iter_mut().enumerate() {
+                let map = if i == 0 { pixels } else { source.as_slice() };
+                layer.convolve(kernel, map, &mut self.product, wide);
+                made = layer.activate(&self.product, target);
+                std::mem::swap(&mut source, &mut target);
+            }
+            self.out.extend_from_slice(&source[..made]);
         }
-        if self.layers.is_empty() {
-            pixels
-        } else {
-            source
-        }
+        &self.out
     }
 }
 
@@ -117,8 +133,8 @@ impl Layer {
         self.convolution.write(kernel, &self.rows, target, wide);
     }
 
-    /// Writes norm and ReLU of `product` to `map`.
-    fn activate(&self, product: &[f32], map: &mut [f32]) {
+    /// Writes norm and ReLU of `product` to `map`; returns how many numbers.
+    fn activate(&self, product: &[f32], map: &mut [f32]) -> usize {
         let [_, height, width] = self.takes;
         let (channels, places) = (self.convolution.outputs(), height / 2 * (width / 2));
         let stride = whole(channels);
@@ -141,5 +157,6 @@ impl Layer {
                 }
             }
         }
+        channels * places
     }
 }
