@@ -19,6 +19,8 @@ fn odd() -> VitConfig {
         width: 24,
         patch: 8,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 40,
         depth: 2,
         heads: 5,
@@ -34,6 +36,8 @@ fn odder() -> VitConfig {
         width: 15,
         patch: 3,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 35,
         depth: 3,
         heads: 7,
@@ -49,6 +53,8 @@ fn deep() -> VitConfig {
         width: 16,
         patch: 16,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 396,
         depth: 1,
         heads: 4,
@@ -62,6 +68,15 @@ fn with_stem() -> VitConfig {
     VitConfig {
         stem: vec![5, 6, 24],
         ..odd()
+    }
+}
+
+/// And residuals, read in 5 bands of a row each.
+fn with_bands() -> VitConfig {
+    VitConfig {
+        residual: true,
+        bands: 5,
+        ..with_stem()
     }
 }
 
@@ -159,6 +174,7 @@ fn sizes_that_fill_no_panel() {
         compare(odder(), precision, 3);
         compare(deep(), precision, 2);
         compare(with_stem(), precision, 3);
+        compare(with_bands(), precision, 3);
     }
 }
 
@@ -303,6 +319,8 @@ fn memory_that_no_device_has_is_an_error() {
             width: 4096,
             patch: 1,
             stem: Vec::new(),
+            residual: false,
+            bands: 0,
             dim: 1,
             depth: 1,
             heads: 1,

@@ -44,6 +44,8 @@ fn vision_tower() {
         width: 24,
         patch: 8,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 48,
         depth: 3,
         heads: 4,
@@ -69,11 +71,23 @@ fn stem() {
         width: 32,
         patch: 16,
         stem: vec![8, 16, 24],
+        residual: false,
         dim: 32,
         depth: 2,
         heads: 4,
         mlp_ratio: 2,
+        bands: 0,
         embedding: 12,
+    };
+    compare_towers(&golden, &config, |name| Some(name.to_string()));
+
+    let golden = Golden::open("bands");
+    let config = VitConfig {
+        residual: true,
+        depth: 1,
+        bands: 2,
+        embedding: 10,
+        ..config
     };
     compare_towers(&golden, &config, |name| Some(name.to_string()));
 }
@@ -328,6 +342,8 @@ fn class_activation() {
         width: 12,
         patch: 4,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 24,
         depth: 2,
         heads: 3,

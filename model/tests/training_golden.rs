@@ -41,6 +41,8 @@ fn config(fine_tune: FineTune) -> DcacConfig {
         width: 8,
         patch: 4,
         stem: Vec::new(),
+        residual: false,
+        bands: 0,
         dim: 24,
         depth: 2,
         heads: 3,

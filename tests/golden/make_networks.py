@@ -1,4 +1,5 @@
-"""Writes vit, unet, vae, lora, schedule, losses, autoencoder and stem.safetensors: what the reference
+"""Writes vit, unet, vae, lora, schedule, losses, autoencoder, stem and
+bands.safetensors: what the reference
 libraries compute for small networks with random weights.
 
 Outputs are computed in f64 from weights and inputs that are exact in f32, and stored as f32
@@ -6,6 +7,8 @@ Outputs are computed in f64 from weights and inputs that are exact in f32, and s
 enough that attention is far from uniform, so that no part can be left out unnoticed. Each
 function below lists the tensors of its file.
 """
+
+from collections import OrderedDict
 
 import torch
 import torch.nn.functional as F
@@ -50,25 +53,43 @@ def vit():
     save("vit", {**tensors, "tokens": tokens, "embedding": embedding})
 
 
-def stem():
-    """Convolutions, group norms and ReLU before CLIP's tower, by timm's names: 8, 16, 24 channels.
+class Residual(torch.nn.Module):
+    """Two convolutions added to what they take; a norm of each channel by itself; ReLU."""
 
-    The first two norms are of each channel by itself, the third of 8 groups. Width 32, 2 layers, 4
-    heads, MLP 64, patch 16 of stride 2 after the convolutions, projection 12; input [2, 3, 64, 32],
-    tokens [2, 9, 32] after the last norm, embedding [2, 12] of the class token.
-    """
-    channels, groups = (8, 16, 24), (8, 16, 8)
+    def __init__(self, channels, groups):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = torch.nn.GroupNorm(groups, channels)
+        self.conv2 = torch.nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = torch.nn.GroupNorm(groups, channels)
+        self.norm = torch.nn.InstanceNorm2d(channels, affine=True)
+
+    def forward(self, x):
+        h = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(self.norm(x + h))
+
+
+def stem_layers(channels, groups, residual):
+    """Convolutions of 8, 16, 24 channels; residuals after all but the first, where there are any."""
     layers = []
-    for before, after, count in zip((3, *channels), channels, groups):
-        layers += [torch.nn.Conv2d(before, after, 3, 2, 1, bias=False),
-                   torch.nn.GroupNorm(count, after), torch.nn.ReLU()]
+    for i, (before, after, count) in enumerate(zip((3, *channels), channels, groups)):
+        layers.append(torch.nn.Sequential(OrderedDict(
+            conv=torch.nn.Conv2d(before, after, 3, 2, 1, bias=False),
+            bn=torch.nn.GroupNorm(count, after), act=torch.nn.ReLU())))
+        if residual and i > 0:
+            layers[i].residual = Residual(after, count)
     layers = torch.nn.Sequential(*layers)
     for name, parameter in layers.named_parameters():
         norm = parameter.dim() == 1
         value = normal(*parameter.shape, std=0.3 if norm else parameter[0].numel() ** -0.5)
         parameter.data = (value + 1).float() if norm and name.endswith("weight") else value.float()
-    layers = layers.double()
-    model = clip_tower(dim=32, depth=2, heads=4, mlp=64, patch=2, image=8, embedding=12)
+    return layers.double()
+
+
+def stem_tower(residual, depth, embedding):
+    """CLIP's tower behind convolutions: its model, positions, and tensors by timm's names."""
+    layers = stem_layers((8, 16, 24), (8, 16, 8), residual)
+    model = clip_tower(dim=32, depth=depth, heads=4, mlp=64, patch=2, image=8, embedding=embedding)
     embeddings = model.vision_model.embeddings
     embeddings.patch_embedding = torch.nn.Conv2d(24, 32, 2, 2, bias=False).double()
     with torch.no_grad():
@@ -79,11 +100,35 @@ def stem():
     with torch.no_grad():
         tokens, embedding = clip_forward(model, positions, layers(pixels))
     tensors = {name: join(name, parts) for name, parts in timm_names(model, positions).items()}
-    for i in range(len(channels)):
-        tensors[f"patch_embed.backbone.{i}.conv.weight"] = layers[3 * i].weight
-        tensors[f"patch_embed.backbone.{i}.bn.weight"] = layers[3 * i + 1].weight
-        tensors[f"patch_embed.backbone.{i}.bn.bias"] = layers[3 * i + 1].bias
-    save("stem", {**tensors, "input": pixels, "tokens": tokens, "embedding": embedding})
+    for name, parameter in layers.named_parameters():
+        tensors[f"patch_embed.backbone.{name}"] = parameter
+    return {**tensors, "input": pixels, "tokens": tokens, "embedding": embedding}
+
+
+def stem():
+    """Convolutions, group norms and ReLU before CLIP's tower, by timm's names: 8, 16, 24 channels.
+
+    The first two norms are of each channel by itself, the third of 8 groups. Width 32, 2 layers, 4
+    heads, MLP 64, patch 16 of stride 2 after the convolutions, projection 12; input [2, 3, 64, 32],
+    tokens [2, 9, 32] after the last norm, embedding [2, 12] of the class token.
+    """
+    save("stem", stem_tower(residual=False, depth=2, embedding=12))
+
+
+def bands():
+    """The same with residuals after the second and the third convolution and 1 layer.
+
+    The class token and the means of 2 bands, each the upper and the lower two rows of the 4 x 2
+    patches, are projected together: embedding [2, 10].
+    """
+    tensors = stem_tower(residual=True, depth=1, embedding=10)
+    tokens = tensors["tokens"]
+    patches = tokens[:, 1:].reshape(2, 4, 2, 32).permute(0, 3, 1, 2)
+    means = F.adaptive_avg_pool2d(patches, (2, 1)).squeeze(3).transpose(1, 2).flatten(1)
+    tensors["head.weight"] = normal(10, 3 * 32, std=96**-0.5).float()
+    pooled = torch.cat([tokens[:, 0], means], dim=1)
+    tensors["embedding"] = pooled @ tensors["head.weight"].double().T
+    save("bands", tensors)
 
 
 def unet():
@@ -258,6 +303,6 @@ def autoencoder():
     })
 
 
-for number, make in enumerate([vit, unet, vae, lora, schedule, losses, autoencoder, stem]):
+for number, make in enumerate([vit, unet, vae, lora, schedule, losses, autoencoder, stem, bands]):
     torch.manual_seed(1234 + number)
     make()

@@ -1,6 +1,6 @@
 """A model folder of random weights, and crops.
 
-    python model.py FOLDER tiny|stem|small|vit-b-16
+    python model.py FOLDER tiny|stem|bands|small|vit-b-16
 
 writes FOLDER/model (model.safetensors by timm's names, config.json) and FOLDER/crops.
 
@@ -21,6 +21,8 @@ SIZES = {
                  embedding=128),
     "stem": dict(height=128, width=64, patch=16, stem=[16, 32, 64], dim=96, depth=2, heads=3,
                  mlp_ratio=4, embedding=128),
+    "bands": dict(height=128, width=64, patch=16, stem=[16, 32, 64], residual=True, dim=96, depth=1,
+                  heads=3, mlp_ratio=4, bands=4, embedding=128),
     "small": dict(height=128, width=64, patch=16, dim=192, depth=6, heads=3, mlp_ratio=4,
                   embedding=256),
     "vit-b-16": dict(height=256, width=128, patch=16, dim=768, depth=12, heads=12, mlp_ratio=4,
@@ -48,6 +50,12 @@ def weights(vit, draw):
     for i, channels in enumerate(vit.get("stem", [])):
         matrix(f"patch_embed.backbone.{i}.conv.weight", channels, before, 3, 3)
         norm(f"patch_embed.backbone.{i}.bn", channels)
+        if vit.get("residual") and i > 0:
+            for part in "12":
+                residual = f"patch_embed.backbone.{i}.residual"
+                matrix(f"{residual}.conv{part}.weight", channels, channels, 3, 3)
+                norm(f"{residual}.bn{part}", channels)
+            norm(f"{residual}.norm", channels)
         before, side = channels, side // 2
     matrix("patch_embed.proj.weight", dim, before, side, side)
     for name, tokens in [("cls_token", 1), ("pos_embed", 1 + patches)]:
@@ -63,7 +71,7 @@ def weights(vit, draw):
             vector(f"{block}.{name}.bias", rows)
         out[f"{block}.attn.qkv.weight"][:2 * dim] *= 2
     norm("norm", dim)
-    matrix("head.weight", vit["embedding"], dim)
+    matrix("head.weight", vit["embedding"], dim * (1 + vit.get("bands", 0)))
     norm("neck", vit["embedding"])
     vector("neck.running_mean", vit["embedding"])
     out["neck.running_var"] = draw.uniform(0.5, 2, vit["embedding"]).astype(np.float32)

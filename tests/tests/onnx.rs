@@ -73,6 +73,7 @@ fn a_tiny_encoder_in_onnx_runtime() {
 #[test]
 fn convolutions_before_the_patches_in_onnx_runtime() {
     compare(&prepare("stem"));
+    compare(&prepare("bands"));
 }
 
 #[test]

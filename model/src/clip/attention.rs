@@ -4,6 +4,8 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
+#[cfg(feature = "training")]
+use super::block::zeros_like;
 use crate::nn;
 
 /// Self-attention over `[B, T, D]`; field names as in timm.
@@ -20,6 +22,15 @@ impl<B: Backend> Attention<B> {
             qkv: LinearConfig::new(dim, 3 * dim).init(device),
             proj: LinearConfig::new(dim, dim).init(device),
             heads,
+        }
+    }
+
+    /// Gives zeros until it has learned.
+    #[cfg(feature = "training")]
+    pub(super) fn silent(self) -> Self {
+        Self {
+            proj: zeros_like(&self.proj),
+            ..self
         }
     }
 

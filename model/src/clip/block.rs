@@ -1,5 +1,7 @@
 //! One pre-norm transformer block.
 
+#[cfg(feature = "training")]
+use burn::module::Initializer;
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
@@ -31,6 +33,14 @@ impl<B: Backend> Block<B> {
         }
     }
 
+    /// The block that gives what it takes until it has learned.
+    #[cfg(feature = "training")]
+    pub(super) fn silent(mut self) -> Self {
+        self.attn = self.attn.silent();
+        self.mlp.fc2 = zeros_like(&self.mlp.fc2);
+        self
+    }
+
     /// `x` and the result are f32; the layers in between compute in `compute`.
     pub(super) fn forward(&self, x: Tensor<B, 3>, compute: DType) -> Tensor<B, 3> {
         let normed = self.norm(x.clone());
@@ -54,6 +64,16 @@ impl<B: Backend> Block<B> {
         let h = nn::cast(self.norm2.forward(x.clone()), compute);
         x + nn::cast(self.mlp.forward(h), DType::F32)
     }
+}
+
+/// A layer of the same shape that gives zeros.
+#[cfg(feature = "training")]
+pub(super) fn zeros_like<B: Backend>(layer: &Linear<B>) -> Linear<B> {
+    let [inputs, outputs] = layer.weight.dims();
+    LinearConfig::new(inputs, outputs)
+        .with_bias(layer.bias.is_some())
+        .with_initializer(Initializer::Zeros)
+        .init(&layer.weight.device())
 }
 
 #[derive(Module, Debug)]

@@ -21,6 +21,10 @@ pub struct VitConfig {
     /// None in CLIP's towers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stem: Vec<usize>,
+    /// Whether two more convolutions follow each of the stem's but the first, added to what they
+    /// take (He et al., 2016) and normalised channel by channel (IBN-Net-b; Pan et al., 2018).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub residual: bool,
     /// Token width.
     pub dim: usize,
     /// Number of transformer blocks.
@@ -29,8 +33,23 @@ pub struct VitConfig {
     pub heads: usize,
     /// Hidden width of the feed-forward over `dim`.
     pub mlp_ratio: usize,
-    /// Width of the projected class token.
+    /// Horizontal bands of patch rows whose mean tokens are projected together with the class
+    /// token (as parts are in PCB; Sun et al., 2018); divides the rows. 0, as in CLIP: the class
+    /// token alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bands: usize,
+    /// Width of the projection.
     pub embedding: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 /// A configuration that no transformer can be built from.
@@ -71,6 +90,16 @@ pub enum VitConfigError {
         /// Its channels.
         channels: usize,
     },
+    /// Patch rows that cannot be shared among the bands.
+    #[error(
+        "vision transformer: {rows} rows of patches cannot be split into {bands} `bands`; choose a number that divides the rows"
+    )]
+    Bands {
+        /// Rows of patches.
+        rows: usize,
+        /// Bands.
+        bands: usize,
+    },
     /// The preprocessing makes another size than the tower takes.
     #[error(
         "preprocessing makes {fed:?} pixels (height, width), the vision transformer takes {expected:?}; make both equal"
@@ -101,6 +130,8 @@ impl VitConfig {
             width: 128,
             patch: 16,
             stem: Vec::new(),
+            residual: false,
+            bands: 0,
             dim: 768,
             depth: 12,
             heads: 12,
@@ -117,6 +148,8 @@ impl VitConfig {
             width: 48,
             patch: 12,
             stem: Vec::new(),
+            residual: false,
+            bands: 0,
             dim: 96,
             depth: 3,
             heads: 3,
@@ -133,6 +166,8 @@ impl VitConfig {
             width: 64,
             patch: 16,
             stem: Vec::new(),
+            residual: false,
+            bands: 0,
             dim: 192,
             depth: 6,
             heads: 3,
@@ -169,6 +204,13 @@ impl VitConfig {
             return Err(VitConfigError::Heads {
                 dim: self.dim,
                 heads: self.heads,
+            });
+        }
+        let (rows, _) = self.grid();
+        if self.bands > 0 && !rows.is_multiple_of(self.bands) {
+            return Err(VitConfigError::Bands {
+                rows,
+                bands: self.bands,
             });
         }
         Ok(())
@@ -210,6 +252,16 @@ impl VitConfig {
         }
     }
 
+    /// Whether more convolutions follow one of the stem, counted from 0.
+    pub fn has_residual(&self, convolution: usize) -> bool {
+        self.residual && convolution > 0
+    }
+
+    /// Width of what is projected: the class token and the bands' means.
+    pub fn pooled(&self) -> usize {
+        self.dim * (1 + self.bands)
+    }
+
     /// What patches are cut of: channels, height, width, and a patch's side.
     pub fn patch_source(&self) -> (usize, usize, usize, usize) {
         let stride = 1 << self.stem.len();
@@ -239,14 +291,19 @@ impl VitConfig {
         let (channels, _, _, side) = self.patch_source();
         let mut patch = (tokens - 1) * (channels * side * side) as u64 * dim;
         let (mut places, mut before) = (self.height * self.width, 3);
-        for &channels in &self.stem {
+        for (i, &channels) in self.stem.iter().enumerate() {
             places /= 4;
-            patch += (places * 9 * before * channels) as u64;
+            let more = if self.has_residual(i) {
+                2 * channels
+            } else {
+                0
+            };
+            patch += (places * 9 * channels * (before + more)) as u64;
             before = channels;
         }
         let projections = (4 + 2 * self.mlp_ratio as u64) * dim * dim * tokens;
         let attention = 2 * tokens * tokens * dim;
-        let head = dim * self.embedding as u64;
+        let head = (self.pooled() * self.embedding) as u64;
         2 * (patch + self.depth as u64 * (projections + attention) + head)
     }
 }
@@ -299,9 +356,37 @@ mod tests {
     }
 
     #[test]
-    fn configurations_without_a_stem_do_not_mention_it() {
+    fn residuals_and_bands_are_counted() {
+        let plain = with_stem(16, &[16, 32, 64]);
+        let config = VitConfig {
+            residual: true,
+            bands: 4,
+            ..plain.clone()
+        };
+        config.validate().unwrap();
+        // Two 3 x 3 kernels each at 32 x 16 and 16 x 8 places, and four more tokens projected.
+        let residuals = 2 * (512 * 9 * 32 * 32 + 128 * 9 * 64 * 64);
+        let projected = 4 * 96 * 128;
+        assert_eq!(config.flops() - plain.flops(), 2 * (residuals + projected));
+    }
+
+    #[test]
+    fn bands_that_do_not_divide_the_rows_are_refused() {
+        let config = VitConfig {
+            bands: 3,
+            ..VitConfig::tiny()
+        };
+        let error = config.validate().unwrap_err().to_string();
+        assert!(error.contains("8 rows of patches"), "{error}");
+        assert!(error.contains("into 3 `bands`"), "{error}");
+    }
+
+    #[test]
+    fn configurations_of_a_plain_tower_do_not_mention_the_rest() {
         let json = serde_json::to_string(&VitConfig::tiny()).unwrap();
-        assert!(!json.contains("stem"), "{json}");
+        for key in ["stem", "residual", "bands"] {
+            assert!(!json.contains(key), "{json}");
+        }
         let read: VitConfig = serde_json::from_str(&json).unwrap();
         assert_eq!(read, VitConfig::tiny());
     }

@@ -23,6 +23,7 @@ pub struct VisionTransformer<B: Backend> {
     blocks: Vec<Block<B>>,
     norm: LayerNorm<B>,
     head: Linear<B>,
+    bands: usize,
 }
 
 #[derive(Module, Debug)]
@@ -33,7 +34,7 @@ struct PatchEmbed<B: Backend> {
 
 /// What a forward gives.
 pub struct VitOutput<B: Backend> {
-    /// Projected class token, `[B, embedding]`: z of Equation 5.
+    /// Projected class token and bands, `[B, embedding]`: z of Equation 5.
     pub embedding: Tensor<B, 2>,
     /// All tokens after the last norm, class token first, `[B, tokens, dim]`.
     pub tokens: Tensor<B, 3>,
@@ -64,18 +65,27 @@ impl<B: Backend> VisionTransformer<B> {
                 .map(|_| Block::new(dim, config.heads, config.mlp_ratio, device))
                 .collect(),
             norm: LayerNormConfig::new(dim).init(device),
-            head: LinearConfig::new(dim, config.embedding)
+            head: LinearConfig::new(config.pooled(), config.embedding)
                 .with_bias(false)
                 .with_initializer(normal)
                 .init(device),
+            bands: config.bands,
         }
     }
 
-    /// The tower with position embeddings of sines, as large as what they are added to. CLIP's
-    /// random ones are small beside the patches and alike for no two neighbours: a tower that
-    /// learns from nothing must find out first where a patch lies.
+    /// The tower as it learns from nothing.
+    ///
+    /// Where the class token alone is projected, position embeddings are sines, as large as what
+    /// they are added to: CLIP's random ones are small beside the patches and alike for no two
+    /// neighbours, and the tower must find out first where a patch lies. Bands know where they lie;
+    /// there, blocks add nothing at first (as in ReZero; Bachlechner et al., 2021), so that what is
+    /// projected is what the stem sees until the blocks have learned to make more of it.
     #[cfg(feature = "training")]
-    pub(crate) fn with_sine_positions(mut self, config: &VitConfig) -> Self {
+    pub(crate) fn from_nothing(mut self, config: &VitConfig) -> Self {
+        if self.bands > 0 {
+            self.blocks = self.blocks.into_iter().map(Block::silent).collect();
+            return self;
+        }
         let values = burn::tensor::TensorData::new(
             sine_positions(config.dim, config.grid()),
             [1, config.tokens(), config.dim],
@@ -130,12 +140,25 @@ impl<B: Backend> VisionTransformer<B> {
     /// What follows the last block.
     fn finish(&self, x: Tensor<B, 3>, compute: DType) -> VitOutput<B> {
         let tokens = self.norm.forward(x);
-        let [batch, ..] = tokens.dims();
-        let class = tokens.clone().slice([0..batch, 0..1]).squeeze_dim::<2>(1);
+        let pooled = nn::cast(self.pool(tokens.clone()), compute);
         VitOutput {
-            embedding: nn::cast(nn::linear(&self.head, nn::cast(class, compute)), DType::F32),
+            embedding: nn::cast(nn::linear(&self.head, pooled), DType::F32),
             tokens,
         }
+    }
+
+    /// What is projected, `[B, dim + bands * dim]`: the class token, then the mean of every
+    /// band's tokens from top to bottom.
+    fn pool(&self, tokens: Tensor<B, 3>) -> Tensor<B, 2> {
+        let [batch, count, dim] = tokens.dims();
+        let class = tokens.clone().slice([0..batch, 0..1]).squeeze_dim::<2>(1);
+        if self.bands == 0 {
+            return class;
+        }
+        let patches = tokens.slice([0..batch, 1..count]);
+        let bands = patches.reshape([batch, self.bands, (count - 1) / self.bands, dim]);
+        let bands = bands.mean_dim(2).reshape([batch, self.bands * dim]);
+        Tensor::cat(vec![class, bands], 1)
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Encoder {
     together: usize,
     patches: Packed,
     stream: Stream,
-    class: Packed,
+    pooled: Packed,
     scratch: Scratch,
 }
 
@@ -86,8 +86,8 @@ impl Encoder {
         let blocks = (0..vit.depth).map(|i| Block::load(&mut file, &format!("blocks.{i}"), &vit));
         let blocks = blocks.collect::<Result<_, _>>()?;
         let norm = file.norm("norm", dim);
-        let head = file.take("head.weight", &[vit.embedding, dim]);
-        let head = Linear::pack(head, &[], dim, 0..vit.embedding)?;
+        let head = file.take("head.weight", &[vit.embedding, vit.pooled()]);
+        let head = Linear::pack(head, &[], vit.pooled(), 0..vit.embedding)?;
         let neck = Neck::load(&mut file, vit.embedding);
         file.close()?;
 
@@ -106,7 +106,7 @@ impl Encoder {
             scratch: Scratch::new(&vit, rows)?,
             patches: Packed::with_space(rows, depth)?,
             stream: Stream::with_space(rows, dim)?,
-            class: Packed::with_space(together, dim)?,
+            pooled: Packed::with_space(together, vit.pooled())?,
             vit,
         })
     }
@@ -128,7 +128,7 @@ impl Encoder {
     pub fn embed(&mut self, pixels: &[f32]) -> Vec<f32> {
         let mut embeddings = Vec::new();
         for images in self.groups(pixels) {
-            self.forward(images, Wanted::Class);
+            self.forward(images, self.pools());
             self.finish(&mut embeddings);
         }
         normalize(&mut embeddings, self.vit.embedding);
@@ -156,6 +156,14 @@ impl Encoder {
             embedding,
             neck,
             patches,
+        }
+    }
+
+    /// Tokens that the embedding is made of.
+    fn pools(&self) -> Wanted {
+        match self.vit.bands {
+            0 => Wanted::Class,
+            _ => Wanted::All,
         }
     }
 
@@ -226,8 +234,22 @@ impl Encoder {
     /// Appends the neck's output for every image in the stream.
     fn finish(&mut self, out: &mut Vec<f32>) {
         let (x, embedding) = (&self.stream, self.vit.embedding);
-        self.class.fill(x.images, self.vit.dim, |image, row| {
-            self.norm.apply(x.row(image * x.tokens), row);
+        let (dim, bands) = (self.vit.dim, self.vit.bands);
+        let together = (x.tokens - 1) / bands.max(1);
+        let mut token = vec![0.0; dim];
+        self.pooled.fill(x.images, self.vit.pooled(), |image, row| {
+            let first = image * x.tokens;
+            let (class, means) = row.split_at_mut(dim);
+            self.norm.apply(x.row(first), class);
+            means.fill(0.0);
+            for (i, mean) in means.chunks_mut(dim).enumerate() {
+                for patch in first + 1 + i * together..first + 1 + (i + 1) * together {
+                    self.norm.apply(x.row(patch), &mut token);
+                    for (mean, token) in mean.iter_mut().zip(&token) {
+                        *mean += token / together as f32;
+                    }
+                }
+            }
         });
         let width = whole(embedding);
         let mut projected = vec![0.0; x.images * width];
@@ -235,7 +257,7 @@ impl Encoder {
             values: &mut projected,
             width,
         };
-        (self.head).write(self.kernel, &self.class, target, &mut self.scratch.wide);
+        (self.head).write(self.kernel, &self.pooled, target, &mut self.scratch.wide);
         for row in projected.chunks(width) {
             let affine = self.neck.scale.iter().zip(&self.neck.shift);
             out.extend(

@@ -95,7 +95,7 @@ impl<B: Backend> ImageAttributePairs<B> {
             ))
         };
         Self {
-            encoder: ReidEncoder::new(config, device).with_sine_positions(config),
+            encoder: ReidEncoder::new(config, device).from_nothing(config),
             attributes: AttributeEncoder::new(values, vit.dim, vit.embedding, device),
             logit_scale: scale(),
             person_scale: scale(),

@@ -36,8 +36,8 @@ impl<B: Backend> ReidEncoder<B> {
 
     /// The encoder with position embeddings of sines, for a tower that begins with random weights.
     #[cfg(feature = "training")]
-    pub(crate) fn with_sine_positions(mut self, config: &EncoderConfig) -> Self {
-        self.vit = self.vit.with_sine_positions(&config.vit);
+    pub(crate) fn from_nothing(mut self, config: &EncoderConfig) -> Self {
+        self.vit = self.vit.from_nothing(&config.vit);
         self
     }
 

@@ -28,6 +28,8 @@ pub fn tiny(fine_tune: FineTune, scheme: Scheme) -> DcacConfig {
             width: 16,
             patch: 8,
             stem: Vec::new(),
+            residual: false,
+            bands: 0,
             dim: 24,
             depth: 2,
             heads: 3,

@@ -37,7 +37,7 @@ pub fn graph<B: Backend>(
 
     let x = embed_patches(&mut net, config, "images")?;
     let x = (0..config.depth).try_fold(x, |x, i| block(&mut net, &format!("blocks.{i}"), &x))?;
-    let embedding = project(&mut net, &x)?;
+    let embedding = project(&mut net, config, &x)?;
     neck(&mut net, &embedding)?;
     Ok(net.finish()?.finish(
         "encoder",
@@ -79,7 +79,7 @@ fn embed_patches(net: &mut Layers, config: &VitConfig, images: &str) -> Result<S
     net.norm("norm_pre", &x)
 }
 
-/// A convolution before the patches are cut, its norm in f32, and ReLU.
+/// A convolution before the patches are cut, its norm, ReLU, and what may be added to it.
 fn stem(
     net: &mut Layers,
     config: &VitConfig,
@@ -88,23 +88,43 @@ fn stem(
     x: &str,
 ) -> Result<String> {
     let name = format!("patch_embed.backbone.{i}");
-    let weight = net.weight(&format!("{name}.conv.weight"), net.precision)?;
-    let settings = vec![
-        Attribute::ints("kernel_shape", &[3, 3]),
-        Attribute::ints("strides", &[2, 2]),
-        Attribute::ints("pads", &[1, 1, 1, 1]),
-    ];
-    let x = (net.graph).node(format!("{name}/Conv"), "Conv", [x, &weight], settings);
+    let groups = config.stem_groups(i);
+    let [height, width] = [config.height, config.width].map(|side| side >> (i + 1));
+    let map = [channels, height, width];
+    let conv = |net: &mut Layers, layer: &str, x: &str, stride| -> Result<String> {
+        let weight = net.weight(&format!("{name}.{layer}.weight"), net.precision)?;
+        let settings = vec![
+            Attribute::ints("kernel_shape", &[3, 3]),
+            Attribute::ints("strides", &[stride, stride]),
+            Attribute::ints("pads", &[1, 1, 1, 1]),
+        ];
+        let node = format!("{name}.{layer}/Conv");
+        let x = (net.graph).node(node, "Conv", [x, &weight], settings);
+        Ok(net.raise(x))
+    };
+    let norm = |net: &mut Layers, layer: &str, x: &str, groups| {
+        net.group_norm(&format!("{name}.{layer}"), x, groups, map)
+    };
+    let relu = |net: &mut Layers, layer: &str, x: &str| {
+        let x = net.node(format!("{name}.{layer}/Relu"), "Relu", [x]);
+        net.lower(x)
+    };
+
+    let h = conv(net, "conv", x, 2)?;
+    let h = norm(net, "bn", &h, groups)?;
+    let x = relu(net, "bn", &h);
+    if !config.has_residual(i) {
+        return Ok(x);
+    }
+    let h = conv(net, "residual.conv1", &x, 1)?;
+    let h = norm(net, "residual.bn1", &h, groups)?;
+    let h = relu(net, "residual.bn1", &h);
+    let h = conv(net, "residual.conv2", &h, 1)?;
+    let h = norm(net, "residual.bn2", &h, groups)?;
     let x = net.raise(x);
-    let size = [config.height, config.width].map(|side| side >> (i + 1));
-    let x = net.group_norm(
-        &format!("{name}.bn"),
-        &x,
-        config.stem_groups(i),
-        [channels, size[0], size[1]],
-    )?;
-    let x = net.node(format!("{name}/Relu"), "Relu", [&x]);
-    Ok(net.lower(x))
+    let x = net.node(format!("{name}.residual/Add"), "Add", [&x, &h]);
+    let x = norm(net, "residual.norm", &x, channels)?;
+    Ok(relu(net, "residual.norm", &x))
 }
 
 /// One pre-norm block; the residual stream is f32.
@@ -153,16 +173,42 @@ fn mlp(net: &mut Layers, name: &str, x: &str) -> Result<String> {
     net.linear(&format!("{name}.fc2"), &x)
 }
 
-/// What the neck takes, in f32: the class token, projected.
-fn project(net: &mut Layers, x: &str) -> Result<String> {
+/// What the neck takes, in f32: the class token and the bands' means, projected.
+fn project(net: &mut Layers, config: &VitConfig, x: &str) -> Result<String> {
     net.graph.integer("class_index", 0);
-    let axis = vec![Attribute::int("axis", 1)];
-    let class = (net.graph).node("class/Gather", "Gather", [x, "class_index"], axis);
-    // The last norm looks at tokens one by one, and only this one goes on.
-    let class = net.norm("norm", &class)?;
-    let class = net.lower(class);
-    let embedding = net.projection("head", &class)?;
+    let axis = || vec![Attribute::int("axis", 1)];
+    let class = |net: &mut Layers, x| {
+        (net.graph).node("class/Gather", "Gather", [x, "class_index"], axis())
+    };
+    let pooled = if config.bands == 0 {
+        // The last norm looks at tokens one by one, and only this one goes on.
+        let class = class(net, x);
+        net.norm("norm", &class)?
+    } else {
+        let tokens = net.norm("norm", x)?;
+        let class = class(net, &tokens);
+        let bands = means(net, config, &tokens);
+        (net.graph).node("pooled/Concat", "Concat", [&class, &bands], axis())
+    };
+    let pooled = net.lower(pooled);
+    let embedding = net.projection("head", &pooled)?;
     Ok(net.raise(embedding))
+}
+
+/// The mean token of every band, one after another.
+fn means(net: &mut Layers, config: &VitConfig, tokens: &str) -> String {
+    let [bands, dim, count] = [config.bands, config.dim, config.tokens()].map(|size| size as i64);
+    for (name, value) in [("first_patch", 1), ("last_patch", count), ("token_axis", 1)] {
+        net.graph.integers(name, &[value]);
+    }
+    let range = [tokens, "first_patch", "last_patch", "token_axis"];
+    let patches = net.node("bands/Slice", "Slice", range);
+    (net.graph).integers("bands_shape", &[0, bands, (count - 1) / bands, dim]);
+    let patches = net.reshape("bands", &patches, "bands_shape");
+    let axes = vec![Attribute::ints("axes", &[2]), Attribute::int("keepdims", 0)];
+    let means = (net.graph).node("bands/ReduceMean", "ReduceMean", [&patches], axes);
+    (net.graph).integers("means_shape", &[0, bands * dim]);
+    net.reshape("bands/means", &means, "means_shape")
 }
 
 /// Batch normalisation with running statistics, then length 1.

@@ -33,6 +33,7 @@ pub fn write(
         ),
         ("identities", number(&manifest["provenance"]["identities"])?),
         ("images", number(&manifest["provenance"]["images"])?),
+        ("config", recipe.config.to_string()),
         ("vision", recipe.vision.to_string()),
         ("diffusion", recipe.diffusion.to_string()),
         ("dcac", recipe.dcac.to_string()),

@@ -129,7 +129,9 @@ fn long(arguments: &[&str], size: Size, device: &str, out: &Path, done: &str) ->
         let command: Vec<&str> = command.copied().chain(["--device", device]).collect();
         return trainer::run(&command, &[("--resume", out)]);
     }
-    let config = paths::root().join(format!("trainer/configs/{}-dcac.toml", size.name()));
+    let config = paths::root()
+        .join("trainer/configs")
+        .join(size.recipe().config);
     trainer::run(
         &[arguments, &["--device", device]].concat(),
         &[("--config", &config), ("--out", out)],

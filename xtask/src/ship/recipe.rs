@@ -18,7 +18,7 @@ pub const MEANING: [&str; 6] = ["--ids", "600", "--images-per-id", "8", "--seed"
 /// The configuration's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Size {
-    /// 0.4 million parameters, for two CPU cores
+    /// 0.8 million parameters, for two CPU cores
     Tiny,
     /// 2.9 million parameters, for a GPU
     Small,
@@ -26,6 +26,8 @@ pub enum Size {
 
 /// Options of the trainer's long commands, as one types them, and about how long they take.
 pub struct Recipe {
+    /// Of all three, in `trainer/configs/`.
+    pub config: &'static str,
     /// `pretrain vision`.
     pub vision: &'static str,
     /// `pretrain diffusion`.
@@ -49,7 +51,9 @@ impl Size {
     pub fn recipe(self) -> Recipe {
         match self {
             Self::Tiny => Recipe {
-                vision: "--steps 4000 --batch 96",
+                config: "tiny-stem-dcac.toml",
+                vision: "--steps 1200 --batch 96 --set augment.keep=[0.85,0.7] \
+                         --set augment.jitter=[0.3,0.3,0.3]",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 dcac: "--set diffusion.fine_tune=lora --set optim.base_lr=1e-4 --set optim.epochs=2 \
                        --set optim.warmup_epochs=1 --set optim.milestones=[1]",
@@ -61,6 +65,7 @@ impl Size {
             },
             // Not yet run to its end anywhere: the times of the long steps are not known.
             Self::Small => Recipe {
+                config: "small-dcac.toml",
                 vision: "--steps 9998 --batch 256",
                 diffusion: "--vae-steps 2000 --steps 8000 --batch 64",
                 dcac: "--set optim.base_lr=1e-4 --set optim.epochs=10 --set optim.milestones=[7,9]",
