@@ -182,3 +182,32 @@ impl<B: burn::tensor::backend::AutodiffBackend> VisionTransformer<B> {
         (self.finish(x, compute).embedding, normed)
     }
 }
+
+#[cfg(all(test, feature = "training"))]
+mod tests {
+    use burn::backend::Flex;
+    use burn::tensor::Distribution;
+
+    use super::*;
+
+    #[test]
+    fn from_nothing_bands_see_what_the_first_block_takes() {
+        let device = Default::default();
+        let pictures = Tensor::<Flex, 4>::random([2, 3, 96, 48], Distribution::Default, &device);
+        let seen = |bands| {
+            let config = VitConfig {
+                bands,
+                ..VitConfig::tiny()
+            };
+            let tower = VisionTransformer::<Flex>::new(&config, &device).from_nothing(&config);
+            let taken = tower.embed_patches(pictures.clone(), None);
+            let [taken, all] = [
+                tower.finish(taken, DType::F32).embedding,
+                tower.forward(pictures.clone()).embedding,
+            ];
+            (all - taken).abs().max().into_scalar()
+        };
+        assert_eq!(seen(4), 0.0);
+        assert!(seen(0) > 0.1);
+    }
+}
