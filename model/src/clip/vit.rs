@@ -73,7 +73,7 @@ impl<B: Backend> VisionTransformer<B> {
         }
     }
 
-    /// The tower as it learns from nothing.
+    /// The tower as it begins to learn from random weights.
     ///
     /// Where the class token alone is projected, position embeddings are sines, as large as what
     /// they are added to: CLIP's random ones are small beside the patches and alike for no two
@@ -81,7 +81,7 @@ impl<B: Backend> VisionTransformer<B> {
     /// there, blocks add nothing at first (as in ReZero; Bachlechner et al., 2021), so that what is
     /// projected is what the stem sees until the blocks have learned to make more of it.
     #[cfg(feature = "training")]
-    pub(crate) fn from_nothing(mut self, config: &VitConfig) -> Self {
+    pub(crate) fn begun(mut self, config: &VitConfig) -> Self {
         if self.bands > 0 {
             self.blocks = self.blocks.into_iter().map(Block::silent).collect();
             return self;
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn from_nothing_bands_see_what_the_first_block_takes() {
+    fn begun_bands_see_what_the_first_block_takes() {
         let device = Default::default();
         let pictures = Tensor::<Flex, 4>::random([2, 3, 96, 48], Distribution::Default, &device);
         let seen = |bands| {
@@ -199,7 +199,7 @@ mod tests {
                 bands,
                 ..VitConfig::tiny()
             };
-            let tower = VisionTransformer::<Flex>::new(&config, &device).from_nothing(&config);
+            let tower = VisionTransformer::<Flex>::new(&config, &device).begun(&config);
             let taken = tower.embed_patches(pictures.clone(), None);
             let [taken, all] = [
                 tower.finish(taken, DType::F32).embedding,

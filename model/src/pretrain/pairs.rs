@@ -95,7 +95,7 @@ impl<B: Backend> ImageAttributePairs<B> {
             ))
         };
         Self {
-            encoder: ReidEncoder::new(config, device).from_nothing(config),
+            encoder: ReidEncoder::new(config, device).begun(config),
             attributes: AttributeEncoder::new(values, vit.dim, vit.embedding, device),
             logit_scale: scale(),
             person_scale: scale(),

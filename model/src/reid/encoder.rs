@@ -34,10 +34,10 @@ impl<B: Backend> ReidEncoder<B> {
         }
     }
 
-    /// The encoder with position embeddings of sines, for a tower that begins with random weights.
+    /// The encoder as it begins to learn from random weights.
     #[cfg(feature = "training")]
-    pub(crate) fn from_nothing(mut self, config: &EncoderConfig) -> Self {
-        self.vit = self.vit.from_nothing(&config.vit);
+    pub(crate) fn begun(mut self, config: &EncoderConfig) -> Self {
+        self.vit = self.vit.begun(&config.vit);
         self
     }
 
