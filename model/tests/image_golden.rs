@@ -1,8 +1,8 @@
 //! Image processing against Pillow and torchvision (`tests/golden/make_images.py`).
 
 use dcac_model::image::{
-    AugmentParams, Augmentation, Erase, ImageError, Pixels, Preprocess, Resampling, Window, decode,
-    resize,
+    AugmentParams, Augmentation, Cast, Erase, ImageError, Pixels, Preprocess, Resampling, Window,
+    decode, resize,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -169,7 +169,7 @@ fn pixels_must_fit_their_size() {
 #[test]
 fn augmentation_equals_torchvision_number_for_number() {
     golden(|tensors| {
-        let array = |name| <[f32; 3]>::try_from(floats(tensors, name)).expect("three channels");
+        let array = |name: &str| <[f32; 3]>::try_from(floats(tensors, name)).expect("three channels");
         let (mean, std) = (array("augment.mean"), array("augment.std"));
         let cases = cases(tensors, "augment");
         assert!(cases.len() >= 10, "{cases:?}");
@@ -191,8 +191,7 @@ fn augmentation_equals_torchvision_number_for_number() {
                     width: columns,
                     value: 0.5,
                 }),
-                window: None,
-                jitter: None,
+                ..nothing()
             };
             let preprocess = Preprocess {
                 height: height as usize,
@@ -215,6 +214,14 @@ fn augmentation_equals_torchvision_number_for_number() {
                     width: share(3, input.width()),
                 }),
                 jitter: Some(<[f32; 3]>::try_from(factors).expect("three factors")),
+                cast: Some(Cast {
+                    gamma: array(&format!("augment.{n}.gamma")),
+                    matrix: [0, 1, 2].map(|row| array(&format!("augment.{n}.matrix.{row}"))),
+                }),
+                shear: Some(
+                    <[f32; 2]>::try_from(floats(tensors, &format!("augment.{n}.shear")))
+                        .expect("two shares"),
+                ),
                 ..params
             };
             params.apply(&preprocess, &input, &mut found);
@@ -227,6 +234,21 @@ fn augmentation_equals_torchvision_number_for_number() {
             }
         }
     });
+}
+
+/// An augmentation that changes nothing.
+fn nothing() -> AugmentParams {
+    AugmentParams {
+        flip: false,
+        pad: 0,
+        crop_top: 0,
+        crop_left: 0,
+        erase: None,
+        window: None,
+        jitter: None,
+        cast: None,
+        shear: None,
+    }
 }
 
 #[test]
@@ -293,19 +315,12 @@ fn augmentation_draws_from_its_distribution() {
         erase_p: 0.0,
         ..Augmentation::default()
     };
-    let nothing = AugmentParams {
-        flip: false,
-        pad: 0,
-        crop_top: 0,
-        crop_left: 0,
-        erase: None,
-        window: None,
-        jitter: None,
-    };
-    assert_eq!(never.sample(&view, &mut rng), nothing);
+    assert_eq!(never.sample(&view, &mut rng), nothing());
     let part = Augmentation {
         keep: [0.8, 0.5],
         jitter: [0.3, 0.2, 0.0],
+        cast: [0.2, 0.1],
+        shear: [0.08, 0.04],
         ..never
     };
     let drawn: Vec<AugmentParams> = (0..2_000).map(|_| part.sample(&view, &mut rng)).collect();
@@ -328,6 +343,27 @@ fn augmentation_draws_from_its_distribution() {
         let far = factors.iter().map(|f| (f[channel] - 1.0).abs());
         let far = far.fold(0.0, f32::max);
         assert!(far <= most + 1e-6 && far >= 0.99 * most, "{channel}: {far}");
+    }
+    let deviation = |numbers: Vec<f32>| {
+        let count = numbers.len() as f32;
+        let mean = numbers.iter().sum::<f32>() / count;
+        (numbers.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / count).sqrt()
+    };
+    let casts: Vec<&Cast> = drawn.iter().filter_map(|p| p.cast.as_ref()).collect();
+    let gamma = |of: usize| casts.iter().map(move |cast| cast.gamma[of].ln());
+    // A common part of 0.2 and an own one of 0.1, so that two channels differ by 0.1 times root 2.
+    assert!((deviation(gamma(0).collect()) - 0.224).abs() < 0.015);
+    let apart = gamma(0).zip(gamma(2)).map(|(red, blue)| red - blue);
+    assert!((deviation(apart.collect()) - 0.141).abs() < 0.01);
+    // Rows keep grey but for the channel's gain.
+    let gain = |cast: &&Cast| cast.matrix[1].iter().sum::<f32>().ln();
+    assert!((deviation(casts.iter().map(gain).collect()) - 0.05).abs() < 0.004);
+    let off = deviation(casts.iter().map(|cast| cast.matrix[1][0]).collect());
+    assert!((0.09..0.13).contains(&off), "{off}");
+    let shears: Vec<[f32; 2]> = drawn.iter().filter_map(|p| p.shear).collect();
+    for (axis, expected) in [0.08, 0.04].into_iter().enumerate() {
+        let found = deviation(shears.iter().map(|shear| shear[axis]).collect());
+        assert!((found / expected - 1.0).abs() < 0.06, "{axis}: {found}");
     }
     // A rectangle as large as the picture never fits inside it: every try fails.
     let whole = Augmentation {

@@ -13,6 +13,8 @@ augment.N.*       input [h, w, 3] u8; params [10] i64: out_width, out_height, fl
                   crop top, crop left, erase top, left, height, width (height 0: none);
                   window [4] i64: top, left, height, width of what is kept of the input;
                   jitter [3] f32: factors of brightness, contrast and saturation, in this order;
+                  gamma [3] f32: of each channel; matrix.N [3] f32: weights in channel N;
+                  shear [2] f32: of the lowest row, of the last column, in halves of the image;
                   output [3, out_height, out_width] f32
 
 Pillow 13 swaps the two passes of some resizes. Up to 12 the horizontal one comes first, and
@@ -23,6 +25,7 @@ import io
 import pathlib
 
 import numpy as np
+import torch
 import torchvision.transforms.functional as F
 from PIL import ExifTags, Image, ImageOps
 from safetensors.numpy import save_file
@@ -155,7 +158,24 @@ augmentations = [
 # Those that do not keep all, and those that change colours.
 windows = {10: (3, 9, 77, 31), 11: (14, 0, 77, 45), 12: (16, 8, 1, 1)}
 jitters = {10: (1.3, 0.7, 1.2), 12: (0.5, 1.9, 0.0), 13: (0.7, 1.3, 1.3)}
+gammas = {10: (0.7, 1.4, 1.1), 11: (2.0, 0.4, 1.0), 13: (1.3, 1.0, 0.8)}
+matrices = {10: ((1.1, -0.2, 0.1), (0.05, 0.8, 0.1), (0.3, -0.1, 0.9)),
+            12: ((0.5, 0.5, 0.5), (-1.0, 1.0, -1.0), (0.0, 0.0, 1.0)),
+            13: ((0.9, 0.1, 0.0), (0.2, 0.9, -0.1), (0.0, 0.25, 0.75))}
+shears = {10: (0.1531, -0.0817), 11: (0.2973, 0.0), 13: (-0.1129, 0.2139)}
 mean, std = [0.5, 0.4, 0.45], [0.5, 0.25, 0.3]
+
+
+def sheared(image, aside, down):
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0).float()
+    theta = torch.tensor([[[1.0, -aside, 0.0], [-down, 1.0, 0.0]]])
+    grid = torch.nn.functional.affine_grid(theta, pixels.shape, align_corners=False)
+    moved = torch.nn.functional.grid_sample(pixels, grid, padding_mode="border",
+                                            align_corners=False)
+    return Image.fromarray((moved + 0.5).byte()[0].permute(1, 2, 0).numpy())
+
+
+
 tensors["augment.mean"], tensors["augment.std"] = np.float32(mean), np.float32(std)
 for number, (in_width, in_height, *params) in enumerate(augmentations):
     width, height, flip, pad, top, left, e_top, e_left, e_height, e_width = params
@@ -164,6 +184,13 @@ for number, (in_width, in_height, *params) in enumerate(augmentations):
     jitter = jitters.get(number, (1.0, 1.0, 1.0))
     image = F.resized_crop(Image.fromarray(pixels), *window, [height, width],
                            F.InterpolationMode.BICUBIC)
+    shear = np.float32(shears.get(number, (0.0, 0.0)))
+    image = sheared(image, *shear.tolist())
+    gamma = np.float32(gammas.get(number, (1.0, 1.0, 1.0)))
+    image = Image.merge("RGB", [F.adjust_gamma(channel, exponent)
+                                for channel, exponent in zip(image.split(), gamma.tolist())])
+    matrix = np.float32(matrices.get(number, np.eye(3)))
+    image = image.convert("RGB", [float(v) for row in matrix for v in (*row, 0.0)])
     image = F.adjust_brightness(image, jitter[0])
     image = F.adjust_contrast(image, jitter[1])
     image = F.adjust_saturation(image, jitter[2])
@@ -175,6 +202,10 @@ for number, (in_width, in_height, *params) in enumerate(augmentations):
     tensors[f"augment.{number}.params"] = np.array(params, dtype=np.int64)
     tensors[f"augment.{number}.window"] = np.array(window, dtype=np.int64)
     tensors[f"augment.{number}.jitter"] = np.float32(jitter)
+    tensors[f"augment.{number}.gamma"] = gamma
+    for row in range(3):
+        tensors[f"augment.{number}.matrix.{row}"] = matrix[row]
+    tensors[f"augment.{number}.shear"] = shear
     tensors[f"augment.{number}.output"] = values.numpy()
 
 save_file(tensors, pathlib.Path(__file__).with_name("images.safetensors"))

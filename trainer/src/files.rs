@@ -1,11 +1,10 @@
-//! Files that are written whole or not at all, and progress bars.
+//! Files that are written whole or not at all.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
@@ -220,15 +219,4 @@ pub fn name_within(folder: &Path, path: &Path) -> String {
 pub fn name(path: &Path) -> String {
     path.file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// A bar with a count, a rate and the time left; silent where no one watches.
-pub fn progress(what: &str, total: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template(
-        "{prefix:>12} {bar:30} {pos}/{len}  {per_sec}  {eta} left  {msg}",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total as u64)
-        .with_style(style)
-        .with_prefix(what.to_string())
 }

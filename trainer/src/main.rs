@@ -21,6 +21,7 @@ mod onnx;
 mod page;
 mod parallel;
 mod pretrain;
+mod progress;
 mod random;
 mod rank;
 mod report;

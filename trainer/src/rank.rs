@@ -12,7 +12,7 @@ use crate::data::read_pixels;
 use crate::device::DeviceArgs;
 use crate::embedder::{Broken, BrokenArgs, Embedder, report_broken};
 use crate::page::{self, Matched, Picture, Ranked, Shown, legend, meaning};
-use crate::{files, model_dir};
+use crate::{files, model_dir, progress};
 
 /// `trainer rank`.
 #[derive(Args)]
@@ -80,8 +80,8 @@ pub fn run(args: &RankArgs) -> Result<()> {
     let gallery = files::images_below(&args.gallery)?;
     let calibration = model_dir::calibration(&args.model)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let queries = embedder.embed(&asked, &files::progress("queries", asked.len()))?;
-    let bar = files::progress("gallery", gallery.len());
+    let queries = embedder.embed(&asked, &progress::bar("queries", asked.len()))?;
+    let bar = progress::bar("gallery", gallery.len());
     let embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
     let mut rankings = Vec::new();
     for (query, features) in asked.iter().zip(queries.chunks_exact(embedder.width)) {

@@ -23,7 +23,7 @@ pub struct VitConfig {
     pub stem: Vec<usize>,
     /// Whether two more convolutions follow each of the stem's but the first, added to what they
     /// take (He et al., 2016) and normalised channel by channel (IBN-Net-b; Pan et al., 2018).
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub residual: bool,
     /// Token width.
     pub dim: usize,
@@ -36,20 +36,14 @@ pub struct VitConfig {
     /// Horizontal bands of patch rows whose mean tokens are projected together with the class
     /// token (as parts are in PCB; Sun et al., 2018); divides the rows. 0, as in CLIP: the class
     /// token alone.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub bands: usize,
     /// Width of the projection.
     pub embedding: usize,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn is_zero(value: &usize) -> bool {
-    *value == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A configuration that no transformer can be built from.

@@ -140,11 +140,16 @@ impl<B: Backend> VisionTransformer<B> {
     /// What follows the last block.
     fn finish(&self, x: Tensor<B, 3>, compute: DType) -> VitOutput<B> {
         let tokens = self.norm.forward(x);
-        let pooled = nn::cast(self.pool(tokens.clone()), compute);
         VitOutput {
-            embedding: nn::cast(nn::linear(&self.head, pooled), DType::F32),
+            embedding: self.project(tokens.clone(), compute),
             tokens,
         }
+    }
+
+    /// `[B, embedding]` of the last norm's tokens.
+    fn project(&self, tokens: Tensor<B, 3>, compute: DType) -> Tensor<B, 2> {
+        let pooled = nn::cast(self.pool(tokens), compute);
+        nn::cast(nn::linear(&self.head, pooled), DType::F32)
     }
 
     /// What is projected, `[B, dim + bands * dim]`: the class token, then the mean of every
@@ -164,19 +169,31 @@ impl<B: Backend> VisionTransformer<B> {
 
 #[cfg(feature = "training")]
 impl<B: burn::tensor::backend::AutodiffBackend> VisionTransformer<B> {
-    /// Embedding `[B, embedding]` and, as a leaf that gradients are asked of, the output of
-    /// the last block's first norm `[B, tokens, dim]`: where Grad-CAM looks at a transformer.
-    pub(crate) fn forward_to_last_norm(
+    /// Parts of the picture that are read apart from each other, from top to bottom.
+    pub(crate) fn parts(&self) -> usize {
+        self.bands.max(1)
+    }
+
+    /// Embedding `[B, embedding]` and, as a leaf that gradients are asked of, the tokens `[B,
+    /// tokens, dim]` where Grad-CAM looks. Where the class token alone is projected, those are the
+    /// output of the last block's first norm: what follows tells the class token nothing new of the
+    /// patches. Bands read the patches themselves, so there it is what they read.
+    pub(crate) fn forward_to_class_activation(
         &self,
         images: Tensor<B, 4>,
     ) -> (Tensor<B, 2>, Tensor<B, 3>) {
         let compute = images.dtype();
         let x = self.embed_patches(images, None);
-        let Some((last, before)) = self.blocks.split_last() else {
-            return (self.finish(x.clone(), compute).embedding, x);
+        let (last, before) = match self.blocks.split_last() {
+            Some((last, before)) if self.bands == 0 => (Some(last), before),
+            _ => (None, self.blocks.as_slice()),
         };
         let x = before.iter().fold(x, |x, block| block.forward(x, compute));
         let x = x.detach();
+        let Some(last) = last else {
+            let tokens = self.norm.forward(x).detach().require_grad();
+            return (self.project(tokens.clone(), compute), tokens);
+        };
         let normed = last.norm(x.clone()).detach().require_grad();
         let x = last.forward_normed(x, normed.clone(), compute);
         (self.finish(x, compute).embedding, normed)
@@ -209,5 +226,24 @@ mod tests {
         };
         assert_eq!(seen(4), 0.0);
         assert!(seen(0) > 0.1);
+    }
+
+    #[test]
+    fn class_activation_sees_the_patches_that_bands_read() {
+        type B = burn::backend::Autodiff<Flex>;
+        let device = Default::default();
+        let config = VitConfig {
+            bands: 4,
+            ..VitConfig::tiny()
+        };
+        let tower = VisionTransformer::<B>::new(&config, &device).begun(&config);
+        let pictures = Tensor::<B, 4>::random([1, 3, 96, 48], Distribution::Default, &device);
+        let (embedding, tokens) = tower.forward_to_class_activation(pictures.clone());
+        let apart = embedding.clone() - tower.forward(pictures).embedding;
+        assert_eq!(apart.abs().max().into_scalar(), 0.0);
+        // Blocks add nothing yet, and yet every patch counts.
+        let found = tokens.grad(&embedding.sum().backward()).expect("a leaf");
+        let least = found.abs().max_dim(2).min().into_scalar();
+        assert!(least > 0.0, "{least}");
     }
 }

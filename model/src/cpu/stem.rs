@@ -114,7 +114,7 @@ impl Stem {
             for (i, Stage { layer, residual }) in self.stages.iter_mut().enumerate() {
                 made = layer.makes().iter().product();
                 let map = if i == 0 { pixels } else { source.as_slice() };
-                layer.run(kernel, map, &mut target[..made], RELU, (product, wide));
+                layer.run(kernel, map, &mut target[..made], (product, wide));
                 std::mem::swap(&mut source, &mut target);
                 if let Some(residual) = residual {
                     let (x, h) = (&source[..made], &mut target[..made]);
@@ -155,7 +155,7 @@ impl Residual {
         (product, wide): (&mut [f32], &mut Wide),
     ) {
         let [first, second] = &mut self.layers;
-        first.run(kernel, x, h, RELU, (product, wide));
+        first.run(kernel, x, h, (product, wide));
         second.convolve(kernel, h, product, wide);
         second.activate(product, h, AS_IT_IS);
         for (h, x) in h.iter_mut().zip(x) {
@@ -198,17 +198,16 @@ impl Layer {
         [channels, height / self.stride, width / self.stride]
     }
 
-    /// Writes convolution and norm of `map` to `target`, raised to `floor` at least.
+    /// Writes convolution, norm and ReLU of `map` to `target`.
     fn run(
         &mut self,
         kernel: Kernel,
         map: &[f32],
         target: &mut [f32],
-        floor: f32,
         (product, wide): (&mut [f32], &mut Wide),
     ) {
         self.convolve(kernel, map, product, wide);
-        self.activate(product, target, floor);
+        self.activate(product, target, RELU);
     }
 
     /// Writes the convolution of `map` to `product`, place by place.
@@ -240,7 +239,7 @@ impl Layer {
         self.convolution.write(kernel, &self.rows, target, wide);
     }
 
-    /// Writes the norm of `product` to `map`.
+    /// Writes the norm of `product` to `map`, raised to `floor` at least.
     fn activate(&self, product: &[f32], map: &mut [f32], floor: f32) {
         let [channels, height, width] = self.makes();
         let (places, stride) = (height * width, whole(channels));

@@ -2,8 +2,11 @@
 //! can be named, repeated and tested.
 
 use rand::Rng;
+use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
+use super::colours::{Cast, jittered};
+use super::shear::sheared;
 use super::{Pixels, Preprocess, resize};
 
 /// The law that augmentations are drawn from. Defaults are the paper's.
@@ -28,6 +31,13 @@ pub struct Augmentation {
     /// Largest change of brightness, contrast and saturation, as of torchvision's `ColorJitter`
     /// but always in this order. The paper changes none.
     pub jitter: [f64; 3],
+    /// How differently cameras record one cloth: standard deviations of the logarithm of gamma, and
+    /// of what a channel takes from each channel. The paper changes none.
+    pub cast: [f64; 2],
+    /// Standard deviations of how far the lowest row goes aside, in halves of the width, and the
+    /// last column down, in halves of the height; the first ones go the other way. The paper shears
+    /// none.
+    pub shear: [f64; 2],
 }
 
 impl Default for Augmentation {
@@ -41,6 +51,8 @@ impl Default for Augmentation {
             erase_value: 0.5,
             keep: [1.0; 2],
             jitter: [0.0; 3],
+            cast: [0.0; 2],
+            shear: [0.0; 2],
         }
     }
 }
@@ -62,6 +74,11 @@ pub struct AugmentParams {
     pub window: Option<Window>,
     /// Factors of brightness, contrast and saturation, if they change.
     pub jitter: Option<[f32; 3]>,
+    /// Another camera's colours, if they change.
+    pub cast: Option<Cast>,
+    /// How far the lowest row goes aside and the last column down, in halves of the width and of
+    /// the height, if they do.
+    pub shear: Option<[f32; 2]>,
 }
 
 /// A part of an image, in shares of its height and width.
@@ -124,6 +141,10 @@ impl Augmentation {
             jitter: (self.jitter != [0.0; 3]).then(|| {
                 (self.jitter).map(|most| (1.0 + most * (2.0 * rng.random::<f64>() - 1.0)) as f32)
             }),
+            cast: (self.cast != [0.0; 2]).then(|| Cast::sample(self.cast, rng)),
+            shear: (self.shear != [0.0; 2]).then(|| {
+                (self.shear).map(|far| (far * rng.sample::<f64, _>(StandardNormal)) as f32)
+            }),
         }
     }
 
@@ -149,8 +170,8 @@ impl Augmentation {
 }
 
 impl AugmentParams {
-    /// Resizes, flips, pads, crops, normalises and erases, in this order, into `out`
-    /// `[3, height, width]`.
+    /// Resizes, shears, changes colours, flips, pads, crops, normalises and erases, in this order,
+    /// into `out` `[3, height, width]`.
     ///
     /// # Panics
     /// If `out` does not hold [`Preprocess::len`] numbers.
@@ -158,6 +179,12 @@ impl AugmentParams {
         let (height, width) = (view.height, view.width);
         let part = self.window.map(|window| window.of(image));
         let mut resized = resize(part.as_ref().unwrap_or(image), width, height, view.resize);
+        if let Some(far) = self.shear {
+            resized = sheared(&resized, far);
+        }
+        if let Some(cast) = &self.cast {
+            resized = cast.apply(resized);
+        }
         if let Some(factors) = self.jitter {
             resized = jittered(resized, factors);
         }
@@ -210,43 +237,6 @@ impl Window {
             .collect();
         Pixels::from_parts(width, height, data)
     }
-}
-
-/// An image with brightness, contrast and saturation times their factors, rounded as Pillow's
-/// `ImageEnhance` rounds.
-fn jittered(image: Pixels, [brightness, contrast, saturation]: [f32; 3]) -> Pixels {
-    let (width, height) = (image.width(), image.height());
-    let mut data = image.into_data();
-    for value in &mut data {
-        *value = blend(0, *value, brightness);
-    }
-    let total: u64 = data.chunks_exact(3).map(|rgb| u64::from(luma(rgb))).sum();
-    let mean = (total as f64 / (width * height) as f64 + 0.5) as u8;
-    for value in &mut data {
-        *value = blend(mean, *value, contrast);
-    }
-    for rgb in data.chunks_exact_mut(3) {
-        let grey = luma(rgb);
-        for value in rgb {
-            *value = blend(grey, *value, saturation);
-        }
-    }
-    Pixels::from_parts(width, height, data)
-}
-
-/// From one value to another one, or beyond it.
-fn blend(from: u8, to: u8, share: f32) -> u8 {
-    // The conversion cuts off what is below 0 and above 255.
-    (f32::from(from) + share * (f32::from(to) - f32::from(from))) as u8
-}
-
-/// ITU-R 601-2 luma, as Pillow computes it.
-fn luma(rgb: &[u8]) -> u8 {
-    let parts = [19_595, 38_470, 7_471];
-    let sum: u32 = (rgb.iter().zip(parts))
-        .map(|(&value, part)| u32::from(value) * part)
-        .sum();
-    ((sum + 0x8000) >> 16) as u8
 }
 
 /// Where a position of the padded image lies in the image itself, if it does.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::index::{Builder, CANDIDATES, Gallery, SEGMENT_ROWS, Search};
-use crate::{files, random};
+use crate::{files, progress, random};
 
 /// `trainer bench index`.
 #[derive(Args)]
@@ -94,7 +94,7 @@ pub fn run(args: &IndexBenchArgs) -> Result<()> {
         .collect();
     let mut nearest = vec![Vec::new(); queries.len()];
     let mut builder = Builder::open(&folder, Some(args.width), None, args.segment_rows as usize)?;
-    let bar = files::progress("rows", args.vectors);
+    let bar = progress::bar("rows", args.vectors);
     let mut build = Duration::ZERO;
     let mut written = match &args.write {
         Some(folder) => {

@@ -255,6 +255,19 @@ impl RunConfig {
                 "`augment.jitter` is {jitter:?}, expected [brightness, contrast, saturation] from 0 to 1"
             );
         }
+        for (key, deviations, parts) in [
+            ("cast", augment.cast, "[of gamma, of the colour matrix]"),
+            ("shear", augment.shear, "[of rows aside, of columns down]"),
+        ] {
+            if !deviations
+                .iter()
+                .all(|deviation| (0.0..=1.0).contains(deviation))
+            {
+                bail!(
+                    "`augment.{key}` is {deviations:?}, expected standard deviations {parts} from 0 to 1"
+                );
+            }
+        }
         if let Some(norm) = self
             .optim
             .clip_norm

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{Crop, NamedData, Split};
 use crate::files;
+use crate::progress;
 
 /// An image that was looked at.
 pub struct Seen {
@@ -36,7 +37,7 @@ impl Examined {
     pub fn read(data: &NamedData, splits: &[Split]) -> Self {
         let look = |split: Split| {
             let crops = data.split(split).map_err(|error| format!("{error:#}"))?;
-            let bar = files::progress(split.name(), crops.len());
+            let bar = progress::bar(split.name(), crops.len());
             let seen = crops
                 .into_par_iter()
                 .map(|crop| {

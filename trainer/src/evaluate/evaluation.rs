@@ -9,8 +9,8 @@ use super::Report;
 use super::settings::Settings;
 use crate::data::{Crop, NamedData, Split};
 use crate::embedder::{Broken, BrokenArgs, Embedder};
-use crate::files;
 use crate::page::{Picture, Ranked, Shown};
+use crate::progress;
 use crate::retrieval::{Side, expand_queries, measure, rerank};
 
 /// What an evaluation found, and what it was computed from.
@@ -81,7 +81,7 @@ impl Embedded {
         broken: BrokenArgs,
     ) -> Result<(Self, Vec<Broken>)> {
         let paths: Vec<PathBuf> = crops.iter().map(|crop| crop.path.clone()).collect();
-        let bar = files::progress(what, paths.len());
+        let bar = progress::bar(what, paths.len());
         let found = embedder.embed_kept(&paths, broken, &bar)?;
         let embedded = Self {
             crops: (found.kept.iter())
@@ -125,7 +125,7 @@ pub fn measure_on(
     }
     let reranked = match settings.rerank {
         Some(rule) => {
-            let bar = files::progress("neighbours", query.crops.len() + gallery.crops.len());
+            let bar = progress::bar("neighbours", query.crops.len() + gallery.crops.len());
             let (query, gallery) = (&query.features, &gallery.features);
             Some(rerank(query, gallery, dim, rule, ask.memory, &bar)?)
         }
@@ -148,7 +148,7 @@ pub fn measure_on(
         },
         dim,
         &ask,
-        &files::progress("ranking", query.crops.len()),
+        &progress::bar("ranking", query.crops.len()),
         Some(&adjust),
     )?;
     let metrics = found.metrics;

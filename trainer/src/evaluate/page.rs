@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use super::Evaluation;
 use crate::embedder::Embedder;
 use crate::page::{self, Matched, Ranked, legend, meaning, percent};
-use crate::{files, report};
+use crate::{files, progress, report};
 
 /// What the page of an evaluation holds.
 #[derive(Args)]
@@ -45,7 +45,7 @@ pub fn write(
         .collect();
     order.sort_by(|a, b| a.1.total_cmp(&b.1));
     let (count, shown) = (order.len(), args.html_queries.min(order.len()));
-    let bar = files::progress("pictures", shown);
+    let bar = progress::bar("pictures", shown);
     let mut queries = Vec::with_capacity(shown);
     for &(query, precision) in &order[..shown] {
         let ranking = evaluation.ranking(query)?;

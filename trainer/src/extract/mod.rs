@@ -15,7 +15,7 @@ use clap::Args;
 use crate::device::DeviceArgs;
 use crate::embedder::{BrokenArgs, Embedder, report_broken};
 use crate::stop::{self, Stopped};
-use crate::{files, model_dir};
+use crate::{files, model_dir, progress};
 use part::Part;
 use rows::Rows;
 
@@ -74,7 +74,7 @@ pub fn run(args: &ExtractArgs) -> Result<()> {
     let embedder = Embedder::open(&args.model, args.device.device)?;
     let model = files::sha256(&args.model.join(model_dir::WEIGHTS))?;
     let mut part = Part::open(out, &model, &names, embedder.width)?;
-    let bar = files::progress("images", paths.len());
+    let bar = progress::bar("images", paths.len());
     bar.inc(part.done() as u64);
     // What an earlier run did is no measure of this one's rate.
     bar.reset_eta();

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::data::read_pixels;
 use crate::device::{DeviceArgs, Job, dispatch, numbers};
 use crate::files::{self, NewFolder};
+use crate::progress;
 use crate::train::{Checkpoint, Which};
 
 /// `trainer gradcam`.
@@ -107,7 +108,7 @@ pub fn run(args: &GradcamArgs) -> Result<()> {
     }
     let pixels: Vec<Pixels> =
         (paths.iter().map(|path| read_pixels(path))).collect::<Result<_>>()?;
-    let bar = files::progress("maps", paths.len() * args.run.len());
+    let bar = progress::bar("maps", paths.len() * args.run.len());
     let mut runs = Vec::new();
     for run in &args.run {
         let job = Explain {

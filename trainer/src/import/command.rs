@@ -17,6 +17,7 @@ use super::plan::Planned;
 use crate::config::RunConfig;
 use crate::files::{self, NewFolder};
 use crate::model_dir::{self, Format};
+use crate::progress;
 use crate::tensors::write_safetensors;
 
 /// `trainer import`.
@@ -149,7 +150,7 @@ fn write(
     rename: impl Fn(&str) -> String,
     precision: Precision,
 ) -> Result<()> {
-    let bar = files::progress("writing", tensors.len());
+    let bar = progress::bar("writing", tensors.len());
     let values: Vec<Values> = (tensors.into_iter())
         .map(|tensor| {
             let name = rename(&tensor.name);

@@ -9,7 +9,7 @@ use clap::Args;
 use super::builder::Builder;
 use super::source::Source;
 use crate::stop::{self, Stopped};
-use crate::{files, model_dir};
+use crate::{files, model_dir, progress};
 
 /// Rows of a segment unless told.
 pub const SEGMENT_ROWS: u32 = 1 << 18;
@@ -64,7 +64,7 @@ pub fn run(args: &IndexArgs) -> Result<()> {
     for path in &args.remove {
         builder.remove(path)?;
     }
-    let bar = files::progress("rows", sources.iter().map(|source| source.rows).sum());
+    let bar = progress::bar("rows", sources.iter().map(|source| source.rows).sum());
     let mut saved = Instant::now();
     for source in &mut sources {
         for block in source.blocks.by_ref() {

@@ -16,7 +16,7 @@ use super::checkpoint::Standing;
 use super::figures::{Figures, Means};
 use super::pictures::{Batch, Pictures};
 use super::settings::Course;
-use crate::files;
+use crate::progress;
 use crate::stop::{self, Stopped};
 use crate::train::gradients;
 
@@ -77,7 +77,7 @@ impl Schooling<'_> {
         let mut figures = Figures::open(self.folder, L::FIGURES, at.step)?;
         let batches = Ahead::start(at.step..course.steps, move |step| pictures.batch(step))?;
         let every = course.steps.div_ceil(LINES).max(1);
-        let bar = files::progress(self.name, course.steps as usize);
+        let bar = progress::bar(self.name, course.steps as usize);
         bar.set_position(at.step);
         let (before, started, mut saved) = (at.seconds, Instant::now(), Instant::now());
         while at.step < course.steps {

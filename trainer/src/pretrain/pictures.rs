@@ -7,7 +7,7 @@ use dcac_model::image::{Augmentation, Preprocess};
 use rand::Rng;
 use rayon::prelude::*;
 
-use super::settings::Settings;
+use super::settings::{Kind, Settings};
 use crate::random;
 use crate::synth::{ATTRIBUTES, Endless, attribute_values};
 
@@ -48,8 +48,14 @@ impl Pictures {
         untold: f64,
     ) -> Result<Self> {
         let views = settings.kind.views();
+        let people = Endless::new(&settings.domains, settings.seed)?;
         Ok(Self {
-            people: Endless::new(&settings.domains, settings.seed)?,
+            // Who is told from others learns less from a pair in the same colours than from two
+            // strangers: what is left to tell them apart is finer than what drawings are good for.
+            people: match settings.kind {
+                Kind::Vision => people.without_doubles(),
+                Kind::Diffusion => people,
+            },
             view,
             augment,
             untold,

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::protocol::Protocol;
 use super::{SynthConfig, generate};
-use crate::files;
+use crate::progress;
 
 /// `trainer synth`.
 #[derive(Args)]
@@ -57,7 +57,7 @@ pub fn run(args: SynthArgs) -> Result<()> {
         cameras: args.cameras,
         seed: args.seed,
     };
-    let bar = files::progress("drawing", 0);
+    let bar = progress::bar("drawing", 0);
     let summary = generate(&config, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
@@ -76,7 +76,7 @@ pub fn run(args: SynthArgs) -> Result<()> {
 }
 
 fn protocol(protocol: &Protocol, out: &Path) -> Result<()> {
-    let bar = files::progress("drawing", 0);
+    let bar = progress::bar("drawing", 0);
     protocol.draw(out, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);

@@ -15,6 +15,8 @@ const CAMERAS: usize = 64;
 /// All people that could ever walk through some domains.
 pub struct Endless {
     studios: Vec<Studio>,
+    /// Numbers from one person of a domain to the next.
+    spacing: u64,
 }
 
 /// A picture.
@@ -49,7 +51,16 @@ impl Endless {
         if studios.is_empty() {
             bail!("no domain is named to draw people of; name one with --domain");
         }
-        Ok(Self { studios })
+        Ok(Self {
+            studios,
+            spacing: 1,
+        })
+    }
+
+    /// These people without those who may wear the colours of another one.
+    pub fn without_doubles(self) -> Self {
+        // They are the odd numbers.
+        Self { spacing: 2, ..self }
     }
 
     /// One of the pictures of a person, by numbers: always the same, each on a walk of its own
@@ -57,7 +68,7 @@ impl Endless {
     pub fn draw(&self, person: u64, picture: u32, camera: u64) -> Result<Drawn> {
         let count = self.studios.len() as u64;
         let studio = &self.studios[(person % count) as usize];
-        let identity = person / count;
+        let identity = person / count * self.spacing;
         let shot = Shot {
             identity,
             camera: (camera % CAMERAS as u64) as u32,
@@ -87,6 +98,8 @@ mod tests {
         assert_ne!(first.pixels, second.pixels);
         assert_ne!(first.pixels, people.draw(7, 0, 0)?.pixels);
         assert_ne!(first.pixels, Endless::new(&names, 2)?.draw(6, 0, 0)?.pixels);
+        let apart = Endless::new(&names, 1)?.without_doubles();
+        assert_eq!(apart.draw(3, 0, 0)?.pixels, people.draw(5, 0, 0)?.pixels);
         // Another picture shows another side at most: clothes stay.
         let names = ATTRIBUTES.each_ref().map(|attribute| attribute.name);
         let mut differ = names

@@ -17,7 +17,7 @@ use super::latent_file::{self, LatentFile};
 use crate::config::RunConfig;
 use crate::data::{TrainingSet, plain};
 use crate::device::numbers;
-use crate::{files, random};
+use crate::{progress, random};
 
 /// Moments of every training image.
 pub struct LatentCache {
@@ -131,7 +131,7 @@ fn compute<B: Backend>(
 ) -> Result<latent_file::Moments> {
     let view = view(config);
     let paths = set.paths();
-    let bar = files::progress("latents", paths.len());
+    let bar = progress::bar("latents", paths.len());
     let (mut mean, mut log_variance) = (Vec::new(), Vec::new());
     for batch in paths.chunks(BATCH) {
         let shape = [batch.len(), 3, config.image, config.image];

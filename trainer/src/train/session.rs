@@ -23,7 +23,7 @@ use crate::data::{Loader, TrainBatch, TrainingSet, View, epoch_batches};
 use crate::embedder::Embedder;
 use crate::evaluate::{self, Report};
 use crate::stop::{self, Stopped};
-use crate::{files, random};
+use crate::{progress, random};
 
 /// A run while it trains.
 pub struct Session<'a, B: AutodiffBackend> {
@@ -279,7 +279,7 @@ where
     /// A progress bar, hidden where another replica leads.
     fn progress(&self, what: &str, length: usize) -> ProgressBar {
         match self.book {
-            Some(_) => files::progress(what, length),
+            Some(_) => progress::bar(what, length),
             None => ProgressBar::hidden(),
         }
     }

@@ -52,8 +52,7 @@ impl Size {
         match self {
             Self::Tiny => Recipe {
                 config: "tiny-stem-dcac.toml",
-                vision: "--steps 1200 --batch 96 --set augment.keep=[0.85,0.7] \
-                         --set augment.jitter=[0.3,0.3,0.3]",
+                vision: "--steps 1500 --batch 96 --rate 2e-3",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 dcac: "--set diffusion.fine_tune=lora --set optim.base_lr=1e-4 --set optim.epochs=2 \
                        --set optim.warmup_epochs=1 --set optim.milestones=[1]",
