@@ -57,9 +57,9 @@ impl Size {
                 dcac: "--set diffusion.fine_tune=lora --set optim.base_lr=1e-4 --set optim.epochs=2 \
                        --set optim.warmup_epochs=1 --set optim.milestones=[1]",
                 times: [
-                    "55 min on two cores",
-                    "45 min on two cores",
-                    "20 min on two cores",
+                    "40 min on two cores",
+                    "50 min on two cores",
+                    "15 min on two cores",
                 ],
             },
             // Not yet run to its end anywhere: the times of the long steps are not known.
