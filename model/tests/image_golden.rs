@@ -169,7 +169,8 @@ fn pixels_must_fit_their_size() {
 #[test]
 fn augmentation_equals_torchvision_number_for_number() {
     golden(|tensors| {
-        let array = |name: &str| <[f32; 3]>::try_from(floats(tensors, name)).expect("three channels");
+        let array =
+            |name: &str| <[f32; 3]>::try_from(floats(tensors, name)).expect("three channels");
         let (mean, std) = (array("augment.mean"), array("augment.std"));
         let cases = cases(tensors, "augment");
         assert!(cases.len() >= 10, "{cases:?}");
