@@ -1,13 +1,13 @@
 //! Person re-identification by DCAC: a CLIP-style vision transformer that is
 //! co-trained with a latent diffusion model and shipped alone.
 //!
-//! The crate does no I/O and starts no threads, so the same code runs in the
-//! native trainer and in the browser. Modules are layered; each may use those
+//! The crate does no I/O and, but for feature `flex`, starts no threads, so the same code runs in
+//! the native trainer and in the browser. Modules are layered; each may use those
 //! above it:
 //!
 //! | module | concept |
 //! | --- | --- |
-//! | `nn` | batch norm, trainable parameters, operation counts (feature `tensors`) |
+//! | `nn` | batch norm, trainable parameters (feature `tensors`); convolutions and norms on the CPU (`flex`) |
 //! | [`clip`] | vision transformer (beyond its sizes: feature `tensors`) |
 //! | [`reid`] | neck, classifier, `ReidEncoder` (image to embedding; feature `tensors`) |
 //! | `diffusion` | noise schedule, VAE encoder, U-Net, LoRA (feature `training`) |

@@ -3,7 +3,6 @@
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, PaddingConfig2d};
 use burn::prelude::*;
-use burn::tensor::activation::relu;
 
 use super::VitConfig;
 use crate::nn;
@@ -46,7 +45,7 @@ impl<B: Backend> ConvNormAct<B> {
 
     /// `[B, C, H, W]` to `[B, channels, H / 2, W / 2]`, in the number format of `x`.
     pub(super) fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let x = relu(nn::group_norm(&self.bn, nn::conv2d(&self.conv, x)));
+        let x = nn::group_norm_relu(&self.bn, nn::conv2d(&self.conv, x));
         match &self.residual {
             Some(residual) => residual.forward(x),
             None => x,
@@ -69,9 +68,9 @@ impl<B: Backend> Residual<B> {
 
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let h = nn::conv2d(&self.conv1, x.clone());
-        let h = relu(nn::group_norm(&self.bn1, h));
+        let h = nn::group_norm_relu(&self.bn1, h);
         let h = nn::group_norm(&self.bn2, nn::conv2d(&self.conv2, h));
-        relu(nn::group_norm(&self.norm, x + h))
+        nn::group_norm_relu(&self.norm, x + h)
     }
 }
 

@@ -71,19 +71,18 @@ pub(crate) fn linear<B: Backend, const D: usize>(
 /// A convolution whose padding is the same on opposite sides.
 pub(crate) fn conv2d<B: Backend>(layer: &Conv2d<B>, x: Tensor<B, 4>) -> Tensor<B, 4> {
     let dtype = x.dtype();
-    if layer.weight.val().dtype() == dtype && dtype == DType::F32 {
-        return layer.forward(x);
-    }
     let padding = match layer.padding {
         PaddingConfig2d::Explicit(top, left, ..) => [top, left],
         PaddingConfig2d::Same | PaddingConfig2d::Valid => [0, 0],
     };
-    convolve(
-        x,
-        cast(layer.weight.val(), dtype),
-        layer.bias.as_ref().map(|bias| cast(bias.val(), dtype)),
-        ConvOptions::new(layer.stride, padding, layer.dilation, layer.groups),
-    )
+    let weight = cast(layer.weight.val(), dtype);
+    let bias = layer.bias.as_ref().map(|bias| cast(bias.val(), dtype));
+    let options = ConvOptions::new(layer.stride, padding, layer.dilation, layer.groups);
+    #[cfg(feature = "flex")]
+    if let Some(y) = super::flex::conv2d(&x, &weight, bias.as_ref(), &options) {
+        return y;
+    }
+    convolve(x, weight, bias, options)
 }
 
 /// Computes in f32.
@@ -96,28 +95,50 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
 }
 
 /// Computes in f32; `x` is `[B, C, ...]`.
-///
-/// Like burn's layer, but scale and deviation become one factor for each picture and channel
-/// before they meet the positions: fewer passes over the large tensor, and a broadcast along its
-/// last axis alone, which the CPU backend does many times faster than one around an inner axis.
 pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
+    in_f32(x, |x| normalized(layer, x, false))
+}
+
+/// A group norm, then ReLU.
+pub(crate) fn group_norm_relu<B: Backend, const D: usize>(
+    layer: &GroupNorm<B>,
+    x: Tensor<B, D>,
+) -> Tensor<B, D> {
+    in_f32(x, |x| normalized(layer, x, true))
+}
+
+/// Like burn's layer, but scale and deviation become one factor for each picture and channel
+/// before they meet the positions: fewer passes over the large tensor.
+fn normalized<B: Backend, const D: usize>(
+    layer: &GroupNorm<B>,
+    x: Tensor<B, D>,
+    rectified: bool,
+) -> Tensor<B, D> {
+    let activated = |y: Tensor<B, D>| if rectified { activation::relu(y) } else { y };
     let (Some(scale), Some(shift)) = (&layer.gamma, &layer.beta) else {
-        return in_f32(x, |x| layer.forward(x));
+        return activated(layer.forward(x));
     };
-    in_f32(x, |x| {
-        let shape = x.shape();
-        let (batch, channels, groups) = (shape[0], layer.num_channels, layer.num_groups);
-        let x = x.reshape([batch as i32, groups as i32, -1]);
-        let x = x.clone() - x.mean_dim(2);
-        let deviation = (x.clone().square().mean_dim(2) + layer.epsilon).sqrt();
-        let factor = deviation.recip() * scale.val().reshape([1, groups, channels / groups]);
-        let x = x.reshape([batch as i32, channels as i32, -1]);
-        let shift = shift.val().reshape([1, channels, 1]).repeat_dim(0, batch);
-        (x * factor.reshape([batch, channels, 1]) + shift).reshape(shape)
-    })
+    let (scale, shift) = (scale.val(), shift.val());
+    let shape = x.shape();
+    let (batch, channels, groups) = (shape[0], layer.num_channels, layer.num_groups);
+    #[cfg(feature = "flex")]
+    {
+        let x = x.clone().reshape([batch as i32, channels as i32, -1, 1]);
+        let epsilon = layer.epsilon;
+        if let Some(y) = super::flex::group_norm(&x, [&scale, &shift], groups, epsilon, rectified) {
+            return y.reshape(shape);
+        }
+    }
+    let x = x.reshape([batch as i32, groups as i32, -1]);
+    let x = x.clone() - x.mean_dim(2);
+    let deviation = (x.clone().square().mean_dim(2) + layer.epsilon).sqrt();
+    let factor = deviation.recip() * scale.reshape([1, groups, channels / groups]);
+    let x = x.reshape([batch as i32, channels as i32, -1]);
+    let shift = shift.reshape([1, channels, 1]).repeat_dim(0, batch);
+    activated((x * factor.reshape([batch, channels, 1]) + shift).reshape(shape))
 }
 
 /// Computes in f32.

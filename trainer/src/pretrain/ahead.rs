@@ -17,7 +17,7 @@ impl<T: Send + 'static> Ahead<T> {
     /// Prepares the batches of `steps` in order.
     pub fn start(
         steps: Range<u64>,
-        prepare: impl Fn(u64) -> Result<T> + Send + 'static,
+        mut prepare: impl FnMut(u64) -> Result<T> + Send + 'static,
     ) -> Result<Self> {
         let (sender, batches) = sync_channel(READY);
         // Threads of their own: in the common pool the step would wait for whole pictures.

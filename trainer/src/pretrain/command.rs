@@ -52,6 +52,10 @@ struct Common {
     /// Domain that people are drawn from; may be given several times, all of them unless given
     #[arg(long, value_name = "NAME")]
     domain: Vec<String>,
+    /// Steps that show one drawing, each time augmented anew: where drawing takes longer than
+    /// learning, more of them make the same number of steps shorter
+    #[arg(long, default_value_t = 1, conflicts_with = "resume")]
+    uses: u64,
     /// Folder to create for the weights; training/ in it holds losses and checkpoints
     #[arg(long, required_unless_present = "resume")]
     out: Option<PathBuf>,
@@ -169,6 +173,7 @@ fn order(common: &Common, kind: Kind, courses: Vec<Course>) -> Result<Order> {
         kind,
         domains: Settings::domains(common.domain.clone()),
         seed: config.seed,
+        uses: common.uses,
         courses,
     };
     settings.validate()?;

@@ -117,16 +117,17 @@ impl fmt::Display for Worth {
     }
 }
 
-/// Measures it on the pictures of some steps from `first`.
+/// Measures it on pictures that no step before `first` has shown.
 pub fn worth<B: Backend>(
     lesson: &Denoising<B>,
     model: &AttributeDenoiser<B>,
-    pictures: &Pictures,
+    pictures: &mut Pictures,
     first: u64,
 ) -> Result<Worth> {
     let schedule = NoiseSchedule::stable_diffusion();
     let half = schedule.steps() / 2;
     let mut halves = [0..half, half..schedule.steps()].map(|timesteps| (timesteps, [0.0; 3]));
+    let first = pictures.unseen(first);
     for step in first..first + BATCHES {
         let batch = pictures.batch(step)?;
         let own: Tensor<B, 2> = batch.marks(&lesson.device);

@@ -156,8 +156,8 @@ impl Order {
         note(facts, "unet", figures);
         let model = model.valid();
         // Of pictures that come after the last step's.
-        let pictures = self.pictures(config, course, 0.0)?;
-        let worth = denoising::worth(&lesson, &model, &pictures, course.steps)?;
+        let mut pictures = self.pictures(config, course, 0.0)?;
+        let worth = denoising::worth(&lesson, &model, &mut pictures, course.steps)?;
         println!("{worth}");
         facts.insert("attributes_told".into(), json!(worth));
         write(
@@ -175,7 +175,7 @@ impl Order {
         vae: &VaeEncoder<B>,
         device: &B::Device,
     ) -> Result<f64> {
-        let pictures = self.pictures(config, course, 0.0)?;
+        let mut pictures = self.pictures(config, course, 0.0)?;
         let mut means: Vec<f32> = Vec::new();
         for step in 0..MEASURED.div_ceil(course.batch) as u64 {
             let moments = vae.forward(pictures.batch(step)?.pixels(device));

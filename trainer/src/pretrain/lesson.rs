@@ -63,7 +63,7 @@ impl Schooling<'_> {
         &self,
         lesson: &L,
         model: L::Model,
-        pictures: Pictures,
+        mut pictures: Pictures,
         device: &B::Device,
     ) -> Result<(L::Model, Means)> {
         let start = Standing {

@@ -1,24 +1,34 @@
 //! Batches of drawn pictures and of what is told of them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use dcac_model::image::{Augmentation, Preprocess};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::settings::{Kind, Settings};
 use crate::random;
-use crate::synth::{ATTRIBUTES, Endless, attribute_values};
+use crate::synth::{ATTRIBUTES, Drawn, Endless, attribute_values};
 
 /// Share of the attributes that are told of a picture: no caption tells everything.
 const TOLD: f64 = 0.85;
 /// People of a batch whom a camera sees.
 const SHARE: u64 = 4;
 
-/// Draws the batches of steps, each person in one of them.
+/// Steps from one use of a batch's drawings to the next.
+const APART: u64 = 32;
+
+/// Draws the batches of steps. A person is in one batch alone, which is shown in so many steps as
+/// the settings say, each time augmented anew.
 pub struct Pictures {
     people: Endless,
+    /// What will be used again, by numbers of batches.
+    drawn: BTreeMap<u64, Vec<Drawn>>,
+    uses: u64,
     view: Preprocess,
     augment: Option<Augmentation>,
     /// Share of the pictures of which nothing is told.
@@ -56,6 +66,8 @@ impl Pictures {
                 Kind::Vision => people.without_doubles(),
                 Kind::Diffusion => people,
             },
+            drawn: BTreeMap::new(),
+            uses: settings.uses,
             view,
             augment,
             untold,
@@ -65,19 +77,27 @@ impl Pictures {
         })
     }
 
-    /// The batch of a step.
-    pub fn batch(&self, step: u64) -> Result<Batch> {
+    /// The batch of a step. Quick where steps are asked for in order.
+    pub fn batch(&mut self, step: u64) -> Result<Batch> {
+        let (number, time) = place(step, self.uses);
+        let drawn = match self.drawn.remove(&number) {
+            Some(drawn) => drawn,
+            None => self.draw(number)?,
+        };
         let (size, values) = (self.view.len(), attribute_values());
-        let count = self.people_a_step * self.views;
-        let mut pixels = vec![0.0; count * size];
-        let mut marks = vec![0.0; count * values];
+        let mut pixels = vec![0.0; drawn.len() * size];
+        let mut marks = vec![0.0; drawn.len() * values];
         let rows = pixels.par_chunks_mut(size);
-        let rows = rows.zip(marks.par_chunks_mut(values)).enumerate();
-        rows.try_for_each(|(place, (pixels, marks))| {
-            let of = place % self.people_a_step;
-            let person = step * self.people_a_step as u64 + of as u64;
-            self.picture(person, (place / self.people_a_step) as u32, pixels, marks)
-        })?;
+        let rows = rows.zip(marks.par_chunks_mut(values));
+        let rows = rows.zip(&drawn).enumerate();
+        let first = step * drawn.len() as u64;
+        rows.for_each(|(index, ((pixels, marks), drawn))| {
+            let rng = random::stream(self.seed, "pretraining picture", first + index as u64);
+            self.show(drawn, rng, pixels, marks);
+        });
+        if time + 1 < self.uses {
+            self.drawn.insert(number, drawn);
+        }
         Ok(Batch {
             pixels,
             marks,
@@ -85,27 +105,34 @@ impl Pictures {
         })
     }
 
-    fn picture(
-        &self,
-        person: u64,
-        picture: u32,
-        pixels: &mut [f32],
-        marks: &mut [f32],
-    ) -> Result<()> {
-        let camera = camera(person, picture, self.people_a_step as u64);
-        let drawn = self.people.draw(person, picture, camera)?;
-        let number = person * self.views as u64 + u64::from(picture);
-        let mut rng = random::stream(self.seed, "pretraining picture", number);
+    /// The first step from this one on from which no drawing of an earlier step is shown.
+    pub fn unseen(&self, step: u64) -> u64 {
+        step.next_multiple_of(APART * self.uses)
+    }
+
+    /// The pictures of the batch of a number, the first of every person and then the second.
+    fn draw(&self, number: u64) -> Result<Vec<Drawn>> {
+        let places = 0..self.people_a_step * self.views;
+        let picture = |place: usize| {
+            let person = number * self.people_a_step as u64 + (place % self.people_a_step) as u64;
+            let picture = (place / self.people_a_step) as u32;
+            let camera = camera(person, picture, self.people_a_step as u64);
+            self.people.draw(person, picture, camera)
+        };
+        places.into_par_iter().map(picture).collect()
+    }
+
+    /// Shows a drawing as the random numbers say.
+    fn show(&self, drawn: &Drawn, mut rng: ChaCha8Rng, pixels: &mut [f32], marks: &mut [f32]) {
         match &self.augment {
             Some(augment) => {
-                (augment.sample(&self.view, &mut rng)).apply(&self.view, &drawn.pixels, pixels)
+                (augment.sample(&self.view, &mut rng)).apply(&self.view, &drawn.pixels, pixels);
             }
             None => self.view.apply(&drawn.pixels, pixels),
         }
-        let told = if rng.random_bool(self.untold) {
-            0.0
-        } else {
-            TOLD
+        let told = match rng.random_bool(self.untold) {
+            true => 0.0,
+            false => TOLD,
         };
         let mut first = 0;
         for (attribute, value) in ATTRIBUTES.iter().zip(drawn.attributes) {
@@ -114,8 +141,13 @@ impl Pictures {
             }
             first += attribute.values;
         }
-        Ok(())
     }
+}
+
+/// The batch that a step shows, and how many steps have shown it before.
+fn place(step: u64, uses: u64) -> (u64, u64) {
+    let (round, within) = (step / (APART * uses), step % (APART * uses));
+    (round * APART + within % APART, within / APART)
 }
 
 /// The camera of a person's first or second picture in a batch of so many `people`. Some share one,
@@ -150,7 +182,56 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use dcac_model::image::Resampling;
+
     use super::*;
+
+    #[test]
+    fn batches_are_shown_so_often() {
+        for uses in [1, 3] {
+            let mut times = BTreeMap::new();
+            for step in 0..4 * APART * uses {
+                let (number, time) = place(step, uses);
+                let before = times.entry(number).or_insert(0);
+                assert_eq!(time, *before, "step {step}");
+                *before += 1;
+            }
+            assert_eq!(times.len() as u64, 4 * APART);
+            assert!(times.values().all(|&times| times == uses));
+        }
+        assert_eq!([place(7, 1), place(40, 2)], [(7, 0), (8, 1)]);
+    }
+
+    #[test]
+    fn a_batch_is_the_same_whenever_it_is_asked_for() -> Result<()> {
+        let settings = Settings {
+            kind: Kind::Vision,
+            domains: vec!["plaza".to_string()],
+            seed: 1,
+            uses: 2,
+            courses: Vec::new(),
+        };
+        let view = Preprocess {
+            height: 16,
+            width: 8,
+            resize: Resampling::Bicubic,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+        };
+        let augment = || Some(Augmentation::default());
+        let pictures = || Pictures::new(&settings, 4, view.clone(), augment(), 0.0);
+        let mut in_order = pictures()?;
+        let batches: Vec<Batch> = (0..=APART)
+            .map(|step| in_order.batch(step))
+            .collect::<Result<_>>()?;
+        let [first, .., again] = &batches[..] else {
+            unreachable!("more than two")
+        };
+        assert_ne!(first.pixels, again.pixels, "augmented anew");
+        assert_eq!(pictures()?.batch(APART)?.pixels, again.pixels);
+        assert_eq!(in_order.drawn.len() as u64, APART - 1);
+        Ok(())
+    }
 
     #[test]
     fn cameras_are_shared_but_not_twice() {

@@ -52,6 +52,8 @@ pub struct Settings {
     pub domains: Vec<String>,
     /// Seed of every random stream.
     pub seed: u64,
+    /// Steps that show one drawing.
+    pub uses: u64,
     /// One course, or that of the VAE and that of the U-Net.
     pub courses: Vec<Course>,
 }
@@ -85,6 +87,9 @@ impl Settings {
     /// Checks what clap cannot.
     pub fn validate(&self) -> Result<()> {
         let views = self.kind.views();
+        if self.uses == 0 {
+            bail!("--uses 0: expected at least 1 step that shows a drawing");
+        }
         for course in &self.courses {
             let people = course.batch / views;
             if people < 2 || !course.batch.is_multiple_of(views) || course.steps == 0 {

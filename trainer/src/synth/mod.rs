@@ -38,7 +38,7 @@ mod wardrobe;
 
 pub use attributes::{ATTRIBUTES, values as attribute_values};
 pub use command::{SynthArgs, run};
-pub use endless::Endless;
+pub use endless::{Drawn, Endless};
 
 use std::fs;
 use std::path::{Path, PathBuf};

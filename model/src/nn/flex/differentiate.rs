@@ -1,0 +1,148 @@
+//! What burn has to know of our operations: when they apply, and how gradients pass them.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::{
+    BalancedCheckpointing, CheckpointStrategy, NoCheckpointing,
+};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::{Autodiff, Flex};
+use burn::prelude::*;
+use burn::tensor::{DType, Shape, TensorData, TensorMetadata, TensorPrimitive};
+use burn_flex::FlexTensor;
+
+/// An operation on images `[B, C, height, width]` with a weight of rank `W` and a bias, if any.
+pub(super) trait Operation<const W: usize>: Copy + Debug + Send + 'static {
+    /// What the gradients need besides what went in.
+    type Kept: Clone + Debug + Send + 'static;
+    /// Shape of the output for so many images.
+    fn shape(&self, images: usize) -> [usize; 4];
+    /// The output.
+    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Self::Kept);
+    /// Whether the gradients that are `wanted`, of x, weight and bias, depend on x.
+    fn reads_input(&self, wanted: [bool; 3]) -> bool;
+    /// The gradients that are `wanted`; `taken` are x, empty where it is not read, weight and bias.
+    fn backward(
+        &self,
+        taken: [&[f32]; 3],
+        kept: &Self::Kept,
+        grad: &[f32],
+        wanted: [bool; 3],
+    ) -> [Option<Vec<f32>>; 3];
+}
+
+/// What goes into an operation.
+type Taken<B, const W: usize> = (Tensor<B, 4>, Tensor<B, W>, Option<Tensor<B, 1>>);
+
+/// The operation, where the tensors are those of flex in f32.
+pub(super) fn apply<B: Backend, O: Operation<W>, const W: usize>(
+    operation: O,
+    taken: Taken<B, W>,
+) -> Option<Tensor<B, 4>> {
+    let bias = taken.2.as_ref().map(Tensor::dtype);
+    let formats = [Some(taken.0.dtype()), Some(taken.1.dtype()), bias];
+    if formats.iter().flatten().any(|&dtype| dtype != DType::F32) {
+        return None;
+    }
+    tracked::<B, NoCheckpointing, O, W>(operation, &taken)
+        .or_else(|| tracked::<B, BalancedCheckpointing, O, W>(operation, &taken))
+        .or_else(|| {
+            let (x, weight, bias): Taken<Flex, W> = same(&taken)?;
+            let (x, weight) = (Tensor::from_inner(x), Tensor::from_inner(weight));
+            let taken = (x, weight, bias.map(Tensor::from_inner));
+            same(&differentiable::<NoCheckpointing, O, W>(operation, taken).inner())
+        })
+}
+
+/// A value as what it is, where the compiler does not know that it is.
+fn same<A: Any, T: Any + Clone>(value: &A) -> Option<T> {
+    (value as &dyn Any).downcast_ref::<T>().cloned()
+}
+
+fn tracked<B: Backend, C: CheckpointStrategy, O: Operation<W>, const W: usize>(
+    operation: O,
+    taken: &Taken<B, W>,
+) -> Option<Tensor<B, 4>> {
+    same(&differentiable::<C, O, W>(operation, same(taken)?))
+}
+
+fn differentiable<C: CheckpointStrategy, O: Operation<W>, const W: usize>(
+    operation: O,
+    (x, weight, bias): Taken<Autodiff<Flex, C>, W>,
+) -> Tensor<Autodiff<Flex, C>, 4> {
+    let shape = operation.shape(x.dims()[0]);
+    let biased = bias.is_some();
+    let bias = bias.unwrap_or_else(|| Tensor::zeros([0], &x.device()));
+    let x = x.into_primitive().tensor();
+    let weight = weight.into_primitive().tensor();
+    let bias = bias.into_primitive().tensor();
+    let wanted = [&x.node, &weight.node, &bias.node];
+    let wanted = wanted.map(|node| node.clone_if_require_grad().is_some());
+
+    let shapes = [&x, &weight, &bias].map(|tensor| tensor.primitive.shape());
+    let held = [&weight.primitive, &bias.primitive].map(FlexTensor::to_contiguous);
+    let image = x.primitive.to_contiguous();
+    let [factor, shift] = held.each_ref().map(values);
+    let (out, kept) = operation.forward(values(&image), factor, biased.then_some(shift));
+    let out = tensor(out, Shape::from(shape));
+
+    let nodes = [x.node.clone(), weight.node, bias.node];
+    let step = Gradient::<O, W>(operation)
+        .prepare::<C>(nodes)
+        .compute_bound();
+    let out = match step.stateful() {
+        OpsKind::UnTracked(step) => step.finish(out),
+        OpsKind::Tracked(mut step) => {
+            let input = (operation.reads_input(wanted)).then(|| step.checkpoint(&x));
+            step.finish((input, held, shapes, kept), out)
+        }
+    };
+    Tensor::from_primitive(TensorPrimitive::Float(out))
+}
+
+#[derive(Debug)]
+struct Gradient<O, const W: usize>(O);
+
+impl<O: Operation<W>, const W: usize> Backward<Flex, 3> for Gradient<O, W> {
+    type State = (Option<NodeId>, [FlexTensor; 2], [Shape; 3], O::Kept);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let (input, held, shapes, kept) = ops.state;
+        let grad = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let input = input.map(|node| {
+            let input: FlexTensor = checkpointer.retrieve_node_output(node);
+            input.to_contiguous()
+        });
+        let x = input.as_ref().map(values).unwrap_or_default();
+        let [weight, bias] = held.each_ref().map(values);
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let found = (self.0).backward([x, weight, bias], &kept, values(&grad), wanted);
+        let found = ops.parents.into_iter().zip(found).zip(shapes);
+        for ((parent, found), shape) in found {
+            if let (Some(parent), Some(found)) = (parent, found) {
+                grads.register::<Flex>(parent.id, tensor(found, shape));
+            }
+        }
+    }
+}
+
+/// Numbers of a tensor that is contiguous.
+fn values(tensor: &FlexTensor) -> &[f32] {
+    match tensor.as_slice() {
+        Some(values) => values,
+        None => unreachable!("a contiguous tensor of f32"),
+    }
+}
+
+fn tensor(values: Vec<f32>, shape: Shape) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
