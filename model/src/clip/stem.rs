@@ -5,7 +5,7 @@ use burn::nn::{GroupNorm, GroupNormConfig, PaddingConfig2d};
 use burn::prelude::*;
 
 use super::VitConfig;
-use crate::nn;
+use crate::nn::{self, Activation};
 
 /// A 3 x 3 convolution of stride 2, a norm and ReLU. Field names are those of timm's
 /// `ConvNormAct`, of which its `ConvStem` is made.
@@ -45,7 +45,7 @@ impl<B: Backend> ConvNormAct<B> {
 
     /// `[B, C, H, W]` to `[B, channels, H / 2, W / 2]`, in the number format of `x`.
     pub(super) fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let x = nn::group_norm_relu(&self.bn, nn::conv2d(&self.conv, x));
+        let x = nn::group_norm(&self.bn, nn::conv2d(&self.conv, x), Activation::Relu);
         match &self.residual {
             Some(residual) => residual.forward(x),
             None => x,
@@ -68,9 +68,9 @@ impl<B: Backend> Residual<B> {
 
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let h = nn::conv2d(&self.conv1, x.clone());
-        let h = nn::group_norm_relu(&self.bn1, h);
-        let h = nn::group_norm(&self.bn2, nn::conv2d(&self.conv2, h));
-        nn::group_norm_relu(&self.norm, x + h)
+        let h = nn::group_norm(&self.bn1, h, Activation::Relu);
+        let h = nn::group_norm(&self.bn2, nn::conv2d(&self.conv2, h), Activation::None);
+        nn::group_norm(&self.norm, x + h, Activation::Relu)
     }
 }
 

@@ -4,9 +4,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::prelude::*;
-use burn::tensor::activation::silu;
 
-use crate::nn;
+use crate::nn::{self, Activation};
 
 /// Norm, SiLU, convolution, twice, with the time embedding in between.
 #[derive(Module, Debug)]
@@ -73,7 +72,8 @@ impl<B: Backend> ResnetBlock<B> {
 
     /// `x` is `[B, in, H, W]`; `time` is the activated embedding `[B, time]`.
     pub(super) fn forward(&self, x: Tensor<B, 4>, time: Option<&Tensor<B, 2>>) -> Tensor<B, 4> {
-        let h = nn::conv2d(&self.conv1, silu(nn::group_norm(&self.norm1, x.clone())));
+        let h = nn::group_norm(&self.norm1, x.clone(), Activation::Silu);
+        let h = nn::conv2d(&self.conv1, h);
         let h = match (&self.time_emb_proj, time) {
             (Some(projection), Some(time)) => {
                 let [batch, channels, ..] = h.dims();
@@ -81,7 +81,8 @@ impl<B: Backend> ResnetBlock<B> {
             }
             _ => h,
         };
-        let h = nn::conv2d(&self.conv2, silu(nn::group_norm(&self.norm2, h)));
+        let h = nn::group_norm(&self.norm2, h, Activation::Silu);
+        let h = nn::conv2d(&self.conv2, h);
         match &self.conv_shortcut {
             Some(shortcut) => nn::conv2d(shortcut, x) + h,
             None => x + h,

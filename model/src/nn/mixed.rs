@@ -4,6 +4,8 @@
 //! in it; norms and softmax compute in f32. Weights are cast on the way, so a trained one
 //! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
 
+#[cfg(feature = "flex")]
+use burn::module::Param;
 #[cfg(feature = "training")]
 use burn::nn::LayerNorm;
 use burn::nn::conv::Conv2d;
@@ -58,10 +60,17 @@ pub(crate) fn linear<B: Backend, const D: usize>(
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
     let dtype = x.dtype();
-    if layer.weight.val().dtype() == dtype && dtype == DType::F32 {
+    let weight = layer.weight.val();
+    if weight.dtype() == dtype && dtype == DType::F32 {
+        #[cfg(feature = "flex")]
+        if let Some(y) =
+            super::flex::linear(&x, &weight, layer.bias.as_ref().map(Param::val).as_ref())
+        {
+            return y;
+        }
         return layer.forward(x);
     }
-    let y = x.matmul(cast(layer.weight.val(), dtype).unsqueeze());
+    let y = x.matmul(cast(weight, dtype).unsqueeze());
     match &layer.bias {
         Some(bias) => y + cast(bias.val(), dtype).unsqueeze(),
         None => y,
@@ -94,20 +103,35 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
     in_f32(x, |x| layer.forward(x))
 }
 
-/// Computes in f32; `x` is `[B, C, ...]`.
+/// What follows a norm.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Activation {
+    /// Nothing.
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x sigmoid(x)`.
+    #[cfg_attr(not(feature = "training"), expect(dead_code))]
+    Silu,
+}
+
+impl Activation {
+    pub(super) fn apply<B: Backend, const D: usize>(self, x: Tensor<B, D>) -> Tensor<B, D> {
+        match self {
+            Self::None => x,
+            Self::Relu => activation::relu(x),
+            Self::Silu => activation::silu(x),
+        }
+    }
+}
+
+/// A group norm of `x` `[B, C, ...]` and an activation, in f32.
 pub(crate) fn group_norm<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
+    activation: Activation,
 ) -> Tensor<B, D> {
-    in_f32(x, |x| normalized(layer, x, false))
-}
-
-/// A group norm, then ReLU.
-pub(crate) fn group_norm_relu<B: Backend, const D: usize>(
-    layer: &GroupNorm<B>,
-    x: Tensor<B, D>,
-) -> Tensor<B, D> {
-    in_f32(x, |x| normalized(layer, x, true))
+    in_f32(x, |x| normalized(layer, x, activation))
 }
 
 /// Like burn's layer, but scale and deviation become one factor for each picture and channel
@@ -115,11 +139,10 @@ pub(crate) fn group_norm_relu<B: Backend, const D: usize>(
 fn normalized<B: Backend, const D: usize>(
     layer: &GroupNorm<B>,
     x: Tensor<B, D>,
-    rectified: bool,
+    activation: Activation,
 ) -> Tensor<B, D> {
-    let activated = |y: Tensor<B, D>| if rectified { activation::relu(y) } else { y };
     let (Some(scale), Some(shift)) = (&layer.gamma, &layer.beta) else {
-        return activated(layer.forward(x));
+        return activation.apply(layer.forward(x));
     };
     let (scale, shift) = (scale.val(), shift.val());
     let shape = x.shape();
@@ -128,7 +151,8 @@ fn normalized<B: Backend, const D: usize>(
     {
         let x = x.clone().reshape([batch as i32, channels as i32, -1, 1]);
         let epsilon = layer.epsilon;
-        if let Some(y) = super::flex::group_norm(&x, [&scale, &shift], groups, epsilon, rectified) {
+        if let Some(y) = super::flex::group_norm(&x, [&scale, &shift], groups, epsilon, activation)
+        {
             return y.reshape(shape);
         }
     }
@@ -138,7 +162,7 @@ fn normalized<B: Backend, const D: usize>(
     let factor = deviation.recip() * scale.reshape([1, groups, channels / groups]);
     let x = x.reshape([batch as i32, channels as i32, -1]);
     let shift = shift.reshape([1, channels, 1]).repeat_dim(0, batch);
-    activated((x * factor.reshape([batch, channels, 1]) + shift).reshape(shape))
+    activation.apply((x * factor.reshape([batch, channels, 1]) + shift).reshape(shape))
 }
 
 /// Computes in f32.

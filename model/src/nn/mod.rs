@@ -10,5 +10,5 @@ pub use batch_norm::{BatchNorm1d, BatchStats};
 pub use mixed::Compute;
 #[cfg(feature = "training")]
 pub(crate) use mixed::layer_norm;
-pub(crate) use mixed::{cast, conv2d, group_norm, group_norm_relu, linear, softmax};
+pub(crate) use mixed::{Activation, cast, conv2d, group_norm, linear, softmax};
 pub use trainable::{ParameterCount, count_parameters, hold_frozen, set_trainable};

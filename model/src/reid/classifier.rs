@@ -4,6 +4,8 @@ use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
 use burn::prelude::*;
 
+use crate::nn;
+
 /// Linear classifier over the neck's output, without bias; inference does without it.
 #[derive(Module, Debug)]
 pub struct Classifier<B: Backend> {
@@ -26,6 +28,6 @@ impl<B: Backend> Classifier<B> {
 
     /// Logits `[B, identities]` of neck features `[B, width]`.
     pub fn forward(&self, features: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.fc.forward(features)
+        nn::linear(&self.fc, features)
     }
 }

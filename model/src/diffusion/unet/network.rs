@@ -12,7 +12,7 @@ use super::UnetConfig;
 use super::blocks::{DownBlock, Guidance, MidBlock, Plan, UpBlock};
 use super::time::TimeEmbedding;
 use super::transformer::Adapters;
-use crate::nn;
+use crate::nn::{self, Activation};
 
 /// Predicts the noise in a latent, given its timestep and a condition.
 #[derive(Module, Debug)]
@@ -83,7 +83,7 @@ impl<B: Backend> Unet<B> {
         for block in &self.up_blocks {
             x = block.forward(x, &guidance, &mut skips);
         }
-        let x = silu(nn::group_norm(&self.conv_norm_out, x));
+        let x = nn::group_norm(&self.conv_norm_out, x, Activation::Silu);
         nn::cast(nn::conv2d(&self.conv_out, x), DType::F32)
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::activation::gelu;
 use super::super::lora::LoraLinear;
 use super::super::resnet::{conv1x1, group_norm};
 use super::UnetConfig;
-use crate::nn;
+use crate::nn::{self, Activation};
 
 /// A transformer of depth 1 over the positions of `[B, C, H, W]`.
 #[derive(Module, Debug)]
@@ -88,9 +88,12 @@ impl<B: Backend> SpatialTransformer<B> {
     /// `x` is `[B, C, H, W]`, `context` `[B, tokens, context]`.
     pub(super) fn forward(&self, x: Tensor<B, 4>, context: &Tensor<B, 3>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
-        let h: Tensor<B, 3> = nn::conv2d(&self.proj_in, nn::group_norm(&self.norm, x.clone()))
-            .flatten::<3>(2, 3)
-            .swap_dims(1, 2);
+        let h: Tensor<B, 3> = nn::conv2d(
+            &self.proj_in,
+            nn::group_norm(&self.norm, x.clone(), Activation::None),
+        )
+        .flatten::<3>(2, 3)
+        .swap_dims(1, 2);
         let h = (self.transformer_blocks.iter()).fold(h, |h, block| block.forward(h, context));
         let h = h.swap_dims(1, 2).reshape([batch, channels, height, width]);
         x + nn::conv2d(&self.proj_out, h)

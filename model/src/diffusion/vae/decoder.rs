@@ -4,11 +4,11 @@ use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
 use burn::prelude::*;
-use burn::tensor::activation::silu;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, conv1x1, conv3x3, double, group_norm};
 use super::middle::Mid;
 use super::{EPSILON, Moments, VaeConfig, VaeEncoder};
+use crate::nn::{self, Activation};
 
 /// Latent to image.
 #[derive(Module, Debug)]
@@ -70,17 +70,17 @@ impl<B: Backend> VaeDecoder<B> {
     /// Images `[B, 3, H, W]`, about -1..1, of unscaled latents `[B, latent, h, w]`.
     pub fn forward(&self, latents: Tensor<B, 4>) -> Tensor<B, 4> {
         let decoder = &self.decoder;
-        let mut x = decoder
-            .conv_in
-            .forward(self.post_quant_conv.forward(latents));
+        let latents = nn::conv2d(&self.post_quant_conv, latents);
+        let mut x = nn::conv2d(&decoder.conv_in, latents);
         x = decoder.mid_block.forward(x);
         for block in &decoder.up_blocks {
             x = (block.resnets.iter()).fold(x, |x, resnet| resnet.forward(x, None));
             if let Some(upsampler) = &block.upsampler {
-                x = upsampler.forward(double(x));
+                x = nn::conv2d(upsampler, double(x));
             }
         }
-        (decoder.conv_out).forward(silu(decoder.conv_norm_out.forward(x)))
+        x = nn::group_norm(&decoder.conv_norm_out, x, Activation::Silu);
+        nn::conv2d(&decoder.conv_out, x)
     }
 }
 

@@ -4,11 +4,11 @@ use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::prelude::*;
-use burn::tensor::activation::silu;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, conv1x1, conv3x3, group_norm};
 use super::middle::Mid;
 use super::{EPSILON, VaeConfig};
+use crate::nn::{self, Activation};
 
 /// Mean and log-variance of the latent posterior, each `[B, latent, h, w]`.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl<B: Backend> VaeEncoder<B> {
     /// downsampling.
     pub fn forward(&self, images: Tensor<B, 4>) -> Moments<B> {
         let encoder = &self.encoder;
-        let mut x = encoder.conv_in.forward(images);
+        let mut x = nn::conv2d(&encoder.conv_in, images);
         for block in &encoder.down_blocks {
             x = block
                 .resnets
@@ -103,14 +103,13 @@ impl<B: Backend> VaeEncoder<B> {
                 .fold(x, |x, resnet| resnet.forward(x, None));
             if let Some(downsampler) = &block.downsampler {
                 // The VAE pads on the right and at the bottom only.
-                x = downsampler.forward(x.pad((0, 1, 0, 1), 0.0));
+                x = nn::conv2d(downsampler, x.pad((0, 1, 0, 1), 0.0));
             }
         }
         x = encoder.mid_block.forward(x);
-        x = encoder
-            .conv_out
-            .forward(silu(encoder.conv_norm_out.forward(x)));
-        let [mean, log_variance] = halves(self.quant_conv.forward(x));
+        x = nn::group_norm(&encoder.conv_norm_out, x, Activation::Silu);
+        x = nn::conv2d(&encoder.conv_out, x);
+        let [mean, log_variance] = halves(nn::conv2d(&self.quant_conv, x));
         Moments {
             mean,
             log_variance: log_variance.clamp(-30.0, 20.0),

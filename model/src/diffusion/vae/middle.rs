@@ -7,6 +7,7 @@ use burn::tensor::activation::softmax;
 
 use super::super::resnet::{ResnetBlock, ResnetStyle, group_norm};
 use super::EPSILON;
+use crate::nn::{self, Activation};
 
 /// Two residual blocks around an attention.
 #[derive(Module, Debug)]
@@ -55,14 +56,11 @@ impl<B: Backend> SpatialAttention<B> {
 
     fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
-        let h: Tensor<B, 3> = self
-            .group_norm
-            .forward(x.clone())
-            .flatten::<3>(2, 3)
-            .swap_dims(1, 2);
-        let q = self.to_q.forward(h.clone()) * (channels as f64).powf(-0.5);
-        let weights = softmax(q.matmul(self.to_k.forward(h.clone()).transpose()), 2);
-        let mixed = self.to_out.forward(weights.matmul(self.to_v.forward(h)));
+        let h = nn::group_norm(&self.group_norm, x.clone(), Activation::None);
+        let h: Tensor<B, 3> = h.flatten::<3>(2, 3).swap_dims(1, 2);
+        let q = nn::linear(&self.to_q, h.clone()) * (channels as f64).powf(-0.5);
+        let weights = softmax(q.matmul(nn::linear(&self.to_k, h.clone()).transpose()), 2);
+        let mixed = nn::linear(&self.to_out, weights.matmul(nn::linear(&self.to_v, h)));
         x + mixed
             .swap_dims(1, 2)
             .reshape([batch, channels, height, width])

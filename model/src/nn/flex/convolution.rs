@@ -6,13 +6,10 @@ use rayon::prelude::*;
 
 use super::differentiate::Operation;
 use super::product::{Keep, Matrix, multiply};
-use super::widely;
+use super::{PARTS, widely};
 
 /// Numbers of the columns of one product: they stay in a core's second cache.
 const TILE: usize = 1 << 17;
-/// Parts of a batch whose weights' gradients are summed one after another. A number of its own,
-/// so that sums do not depend on the machine's cores.
-const PARTS: usize = 16;
 
 /// Sizes of a convolution without groups and dilation. Images are `[channels, height, width]`.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,15 @@
-//! Convolutions and norms on burn's CPU backend with gradients of our own.
+//! Convolutions, linear layers and group norms on burn's CPU backend with gradients of our own.
 //!
 //! Flex computes the gradient of a convolution's weights as a convolution whose kernel is as large
-//! as an image, and a norm as eight passes over all images. Here the first is a matrix product and
-//! the second two passes, each image on one thread. Whatever these functions do not know, such as
+//! as an image, copies what it transposes element by element, and a norm is eight passes over all
+//! images. Here the first two are matrix products and the third two passes, each image on one
+//! thread. Whatever these functions do not know, such as
 //! another backend, a dilation or half precision, they leave to burn.
 
 mod convolution;
 mod differentiate;
 mod group_norm;
+mod linear;
 mod product;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,9 @@ use burn::tensor::ops::ConvOptions;
 
 use convolution::Convolution;
 use group_norm::GroupNorm;
+use linear::Linear;
+
+use super::Activation;
 use pulp::{Arch, NullaryFnOnce};
 
 /// A convolution of `x` `[B, in, height, width]` by `weight` `[out, in, height, width]`; none if it
@@ -43,14 +48,29 @@ pub(super) fn conv2d<B: Backend>(
     differentiate::apply(operation, (x.clone(), weight.clone(), bias.cloned()))
 }
 
-/// A group norm of `x` `[B, C, height, width]` by scale and shift, then ReLU if asked for; none if
-/// it is left to burn.
+/// A linear layer over the last axis of `x`, by `weight` `[in, out]`; none if it is left to burn.
+pub(super) fn linear<B: Backend, const D: usize>(
+    x: &Tensor<B, D>,
+    weight: &Tensor<B, 2>,
+    bias: Option<&Tensor<B, 1>>,
+) -> Option<Tensor<B, D>> {
+    let mut shape = x.dims();
+    let [inputs, outputs] = weight.dims();
+    let rows = x.clone().reshape([-1, inputs as i32, 1, 1]);
+    let operation = Linear { inputs, outputs };
+    let y = differentiate::apply(operation, (rows, weight.clone(), bias.cloned()))?;
+    shape[D - 1] = outputs;
+    Some(y.reshape(shape))
+}
+
+/// A group norm of `x` `[B, C, height, width]` by scale and shift, then an activation; none if it is
+/// left to burn.
 pub(super) fn group_norm<B: Backend>(
     x: &Tensor<B, 4>,
     [scale, shift]: [&Tensor<B, 1>; 2],
     groups: usize,
     epsilon: f64,
-    relu: bool,
+    activation: Activation,
 ) -> Option<Tensor<B, 4>> {
     let [_, channels, height, width] = x.dims();
     let operation = GroupNorm {
@@ -58,7 +78,7 @@ pub(super) fn group_norm<B: Backend>(
         channels: channels / groups,
         size: [height, width],
         epsilon: epsilon as f32,
-        relu,
+        activation,
     };
     differentiate::apply(operation, (x.clone(), scale.clone(), Some(shift.clone())))
 }
@@ -80,6 +100,9 @@ fn widely<R>(compute: impl FnMut() -> R) -> R {
     Arch::new().dispatch(Wide(compute))
 }
 
+/// Parts of a batch whose weights' gradients are summed one after another. A number of its own,
+/// so that sums do not depend on the machine's cores.
+const PARTS: usize = 16;
 /// Numbers that are added at once.
 const LANES: usize = 16;
 

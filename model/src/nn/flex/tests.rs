@@ -4,9 +4,10 @@ use burn::backend::{Autodiff, Flex};
 use burn::nn::{GroupNorm, GroupNormConfig};
 use burn::prelude::*;
 use burn::tensor::Distribution;
-use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
+
+use crate::nn::Activation;
 
 type Cpu = Autodiff<Flex>;
 
@@ -93,17 +94,17 @@ fn convolutions_are_those_of_burn() {
 #[test]
 fn group_norms_are_those_of_burn() {
     let cases = [
-        (3, 6, 2, [5, 7], false),
-        (3, 8, 8, [4, 4], true),
-        (2, 4, 1, [9, 3], true),
-        (4, 32, 8, [16, 8], true),
-        (2, 6, 3, [33, 1], false),
+        (3, 6, 2, [5, 7], Activation::None),
+        (3, 8, 8, [4, 4], Activation::Relu),
+        (2, 4, 1, [9, 3], Activation::Silu),
+        (4, 32, 8, [16, 8], Activation::Relu),
+        (2, 6, 3, [33, 1], Activation::Silu),
     ];
-    for (images, channels, groups, [height, width], rectified) in cases {
+    for (images, channels, groups, [height, width], activation) in cases {
         let x = random([images, channels, height, width]);
         let (scale, shift) = (random([channels]), random([channels]));
         let ours = passes(&x, &scale, &shift, |x, scale, shift| {
-            super::group_norm(&x, [&scale, &shift], groups, 1e-5, rectified).expect("ours")
+            super::group_norm(&x, [&scale, &shift], groups, 1e-5, activation).expect("ours")
         });
         let theirs = passes(&x, &scale, &shift, |x, scale, shift| {
             let layer: GroupNorm<Cpu> = GroupNormConfig::new(groups, channels)
@@ -111,10 +112,34 @@ fn group_norms_are_those_of_burn() {
                 .init(&Default::default());
             let y = layer.forward(x) * scale.reshape([1, channels, 1, 1]);
             let y = y + shift.reshape([1, channels, 1, 1]);
-            if rectified { relu(y) } else { y }
+            activation.apply(y)
         });
         for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             assert_near(ours, theirs, &format!("{channels} in {groups}, part {i}"));
+        }
+    }
+}
+
+#[test]
+fn linear_layers_are_those_of_burn() {
+    for (rows, inputs, outputs) in [(1, 3, 5), (300, 16, 24), (33, 1, 4), (40, 64, 1)] {
+        let (x, weight) = (random([2, rows, 1, inputs]), random([inputs, outputs]));
+        let bias = random([outputs]);
+        for biased in [true, false] {
+            let ours = passes(&x, &weight, &bias, |x, weight, bias| {
+                super::linear(&x, &weight, biased.then_some(&bias)).expect("ours")
+            });
+            let theirs = passes(&x, &weight, &bias, |x, weight, bias| {
+                let y = x.matmul(weight.unsqueeze());
+                if biased { y + bias.unsqueeze() } else { y }
+            });
+            for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+                assert_near(
+                    ours,
+                    theirs,
+                    &format!("{rows} x {inputs} x {outputs}, part {i}"),
+                );
+            }
         }
     }
 }

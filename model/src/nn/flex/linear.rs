@@ -1,0 +1,96 @@
+//! Linear layers and their gradients as matrix products, some rows to a thread.
+
+use rayon::prelude::*;
+
+use super::differentiate::Operation;
+use super::product::{Keep, Matrix, multiply};
+use super::{PARTS, sum_rows};
+
+/// Rows of one product.
+const ROWS: usize = 128;
+
+/// Sizes of a linear layer; every image is a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Linear {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+}
+
+impl Linear {
+    fn matrix(values: &[f32], columns: usize) -> Matrix<'_> {
+        Matrix::new(values, [values.len() / columns, columns], columns)
+    }
+
+    /// Products of all rows of `x` `[rows, from]` with `factor`, `[from, to]`.
+    fn products(
+        x: &[f32],
+        factor: Matrix,
+        [from, to]: [usize; 2],
+        bias: Option<&[f32]>,
+    ) -> Vec<f32> {
+        let mut out = vec![0.0; x.len() / from * to];
+        let parts = out.par_chunks_mut(ROWS * to).zip(x.par_chunks(ROWS * from));
+        parts.for_each(|(out, x)| {
+            multiply(Self::matrix(x, from), factor, out, to, Keep::Nothing);
+            if let Some(bias) = bias {
+                for row in out.chunks_mut(to) {
+                    (row.iter_mut().zip(bias)).for_each(|(value, bias)| *value += bias);
+                }
+            }
+        });
+        out
+    }
+}
+
+impl Operation<2> for Linear {
+    type Kept = ();
+
+    fn shape(&self, images: usize) -> [usize; 4] {
+        [images, self.outputs, 1, 1]
+    }
+
+    /// The weight is `[in, out]`.
+    fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, ()) {
+        let weight = Self::matrix(weight, self.outputs);
+        let out = Self::products(x, weight, [self.inputs, self.outputs], bias);
+        (out, ())
+    }
+
+    fn reads_input(&self, [_, weight, _]: [bool; 3]) -> bool {
+        weight
+    }
+
+    fn backward(
+        &self,
+        [x, weight, _]: [&[f32]; 3],
+        (): &(),
+        grad: &[f32],
+        wanted: [bool; 3],
+    ) -> [Option<Vec<f32>>; 3] {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let of_input = || {
+            let weight = Self::matrix(weight, outputs).transposed();
+            Self::products(grad, weight, [outputs, inputs], None)
+        };
+        let of_weight = || {
+            let part = (x.len() / inputs).div_ceil(PARTS).max(1);
+            let parts = x.par_chunks(part * inputs);
+            let parts = parts.zip(grad.par_chunks(part * outputs));
+            let sums: Vec<Vec<f32>> = parts
+                .map(|(x, grad)| {
+                    let mut sum = vec![0.0; inputs * outputs];
+                    let x = Self::matrix(x, inputs).transposed();
+                    let grad = Self::matrix(grad, outputs);
+                    multiply(x, grad, &mut sum, outputs, Keep::Nothing);
+                    sum
+                })
+                .collect();
+            sum_rows(sums.iter().map(Vec::as_slice), inputs * outputs)
+        };
+        [
+            wanted[0].then(of_input),
+            wanted[1].then(of_weight),
+            wanted[2].then(|| sum_rows(grad.chunks(outputs), outputs)),
+        ]
+    }
+}
