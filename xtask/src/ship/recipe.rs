@@ -52,7 +52,7 @@ impl Size {
         match self {
             Self::Tiny => Recipe {
                 config: "tiny-stem-dcac.toml",
-                vision: "--steps 1500 --batch 96 --rate 2e-3",
+                vision: "--steps 5000 --batch 96 --rate 2e-3 --uses 3",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 dcac: "--set diffusion.fine_tune=lora --set optim.base_lr=1e-4 --set optim.epochs=2 \
                        --set optim.warmup_epochs=1 --set optim.milestones=[1]",
