@@ -162,6 +162,8 @@ fn measure(model: &Path, data: &str, size: Size, name: &str) -> Result<Value> {
 /// Puts the model with its card and the sample gallery where site builds look for them.
 fn publish(size: Size, model: &Path, (drawn, real): &Measured) -> Result<()> {
     let public = public(size);
+    // Before the sources differ from it by what is written here.
+    let revision = revision();
     files::remove(&public)?;
     files::copy_folder(model, &public)?;
     let manifest = public.join("manifest.json");
@@ -171,7 +173,7 @@ fn publish(size: Size, model: &Path, (drawn, real): &Measured) -> Result<()> {
     let reports = drawn.iter().map(|(_, report)| report).chain(real);
     facts["metrics"] = reports.cloned().map(summary).collect();
     files::write_json(&manifest, &facts)?;
-    let card = card::write(size, &revision(), &facts, drawn, real.as_ref())?;
+    let card = card::write(size, &revision, &facts, drawn, real.as_ref())?;
     files::write(&public.join("README.md"), &card)?;
 
     let shown = paths::root().join("public/samples");
