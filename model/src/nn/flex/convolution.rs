@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::differentiate::Operation;
 use super::product::{Keep, Matrix, multiply};
-use super::{PARTS, widely};
+use super::{sum_parts, widely};
 
 /// Numbers of the columns of one product: they stay in a core's second cache.
 const TILE: usize = 1 << 17;
@@ -83,23 +83,17 @@ impl Convolution {
     /// The gradient of the weights, from that of the output.
     fn backward_weight(&self, x: &[f32], grad: &[f32]) -> Vec<f32> {
         let plan = Plan::new(self);
-        let part = (x.len() / plan.taken).div_ceil(PARTS).max(1);
-        let parts = x.par_chunks(part * plan.taken);
-        let parts = parts.zip(grad.par_chunks(part * plan.given));
-        let sums: Vec<Vec<f32>> = parts
-            .map_init(Vec::new, |space, (x, grad)| {
-                let mut sum = vec![0.0; plan.out * plan.depth];
-                for (image, grad) in x.chunks(plan.taken).zip(grad.chunks(plan.given)) {
-                    for tile in plan.tiles() {
-                        let columns = plan.columns(image, &tile, space).transposed();
-                        let grad = plan.part(grad, &tile);
-                        multiply(grad, columns, &mut sum, plan.depth, Keep::All);
-                    }
+        let sizes = [plan.taken, plan.given];
+        sum_parts(x, grad, sizes, plan.out * plan.depth, |x, grad, sum| {
+            let mut space = Vec::new();
+            for (image, grad) in x.chunks(plan.taken).zip(grad.chunks(plan.given)) {
+                for tile in plan.tiles() {
+                    let columns = plan.columns(image, &tile, &mut space).transposed();
+                    let grad = plan.part(grad, &tile);
+                    multiply(grad, columns, sum, plan.depth, Keep::All);
                 }
-                sum
-            })
-            .collect();
-        super::sum_rows(sums.iter().map(Vec::as_slice), plan.out * plan.depth)
+            }
+        })
     }
 
     /// The gradient of the bias, from that of the output.

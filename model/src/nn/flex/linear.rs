@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::differentiate::Operation;
 use super::product::{Keep, Matrix, multiply};
-use super::{PARTS, sum_rows};
+use super::{sum_parts, sum_rows};
 
 /// Rows of one product.
 const ROWS: usize = 128;
@@ -73,19 +73,17 @@ impl Operation<2> for Linear {
             Self::products(grad, weight, [outputs, inputs], None)
         };
         let of_weight = || {
-            let part = (x.len() / inputs).div_ceil(PARTS).max(1);
-            let parts = x.par_chunks(part * inputs);
-            let parts = parts.zip(grad.par_chunks(part * outputs));
-            let sums: Vec<Vec<f32>> = parts
-                .map(|(x, grad)| {
-                    let mut sum = vec![0.0; inputs * outputs];
+            sum_parts(
+                x,
+                grad,
+                [inputs, outputs],
+                inputs * outputs,
+                |x, grad, sum| {
                     let x = Self::matrix(x, inputs).transposed();
                     let grad = Self::matrix(grad, outputs);
-                    multiply(x, grad, &mut sum, outputs, Keep::Nothing);
-                    sum
-                })
-                .collect();
-            sum_rows(sums.iter().map(Vec::as_slice), inputs * outputs)
+                    multiply(x, grad, sum, outputs, Keep::Nothing);
+                },
+            )
         };
         [
             wanted[0].then(of_input),

@@ -23,6 +23,7 @@ use linear::Linear;
 
 use super::Activation;
 use pulp::{Arch, NullaryFnOnce};
+use rayon::prelude::*;
 
 /// A convolution of `x` `[B, in, height, width]` by `weight` `[out, in, height, width]`; none if it
 /// is left to burn.
@@ -135,6 +136,28 @@ fn dot(values: &[f32], others: &[f32], of: impl Fn(f32) -> f32) -> f32 {
         .zip(left)
         .map(|(&value, &other)| value * of(other));
     lanes.iter().sum::<f32>() + rest.sum::<f32>()
+}
+
+/// Sum of the `width` numbers that `add` adds to zeros for each part of a batch's images and
+/// gradients, of so many numbers each.
+fn sum_parts(
+    images: &[f32],
+    grads: &[f32],
+    [taken, given]: [usize; 2],
+    width: usize,
+    add: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let part = (images.len() / taken).div_ceil(PARTS).max(1);
+    let parts = images.par_chunks(part * taken);
+    let parts = parts.zip(grads.par_chunks(part * given));
+    let sums: Vec<Vec<f32>> = parts
+        .map(|(images, grads)| {
+            let mut sum = vec![0.0; width];
+            add(images, grads, &mut sum);
+            sum
+        })
+        .collect();
+    sum_rows(sums.iter().map(Vec::as_slice), width)
 }
 
 /// Sum of rows of `width` numbers.
