@@ -123,7 +123,7 @@ fn compare(vit: VitConfig, precision: Precision, count: usize) {
     let (config, bytes) = random(&vit, precision);
     let pixels = images(&config, count);
     let device = Default::default();
-    let theirs = ReidEncoder::<Flex>::load(&config, bytes.clone(), &device).unwrap();
+    let theirs = ReidEncoder::<Flex>::load(&config, &bytes, &device).unwrap();
     let shape = [count, 3, vit.height, vit.width];
     let tensor = Tensor::from_data(TensorData::new(pixels.clone(), shape), &device);
     let expected = theirs.features(tensor);

@@ -61,7 +61,7 @@ fn load<M: Module<Cpu>>(module: M, file: &str, layout: Layout, prefix: &str) -> 
 fn clip_vit_b_16() {
     let config = EncoderConfig::new(VitConfig::vit_b_16());
     let bytes = std::fs::read(format!("{}/clip/model.safetensors", folder())).unwrap();
-    let encoder = ReidEncoder::<Cpu>::load(&config, bytes, &Default::default()).unwrap();
+    let encoder = ReidEncoder::<Cpu>::load(&config, &bytes, &Default::default()).unwrap();
     let crop = std::fs::read(format!("{}/crop.png", folder())).unwrap();
     let crop: Pixels = decode(&crop).unwrap();
     let mut pixels = vec![0.0; config.preprocess.len()];

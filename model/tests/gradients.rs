@@ -137,8 +137,12 @@ fn lora_starts_as_the_identity_and_merges() {
     };
     let adapted = Unet::<Cpu>::new(&config.unet, adapters, &device);
     // The same weights without adapters.
-    let bytes =
-        dcac_model::weights::save(&adapted, dcac_model::weights::Precision::F32, &[]).unwrap();
+    let bytes = dcac_model::weights::save(
+        &adapted,
+        dcac_model::weights::Precision::F32,
+        str::to_string,
+    )
+    .unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let plain: Vec<_> = tensors
         .iter()
@@ -147,7 +151,7 @@ fn lora_starts_as_the_identity_and_merges() {
     assert!(plain.len() < tensors.len());
     let bytes = safetensors::serialize(plain, None).unwrap();
     let plain = Unet::<Cpu>::new(&config.unet, Adapters::default(), &device);
-    let plain = dcac_model::weights::load(plain, bytes, &[]).unwrap();
+    let plain = dcac_model::weights::load(plain, &bytes, str::to_string).unwrap();
 
     let side = config.latent_side();
     let normal = burn::tensor::Distribution::Normal(0.0, 1.0);

@@ -22,19 +22,7 @@ use dcac_model::loss::{
 };
 use dcac_model::nn::BatchNorm1d;
 use dcac_model::reid::EncoderConfig;
-use dcac_model::weights;
-
-const DIFFUSERS: [(&str, &str); 6] = [
-    (r"\.to_out\.0\.", ".to_out."),
-    (r"\.ff\.net\.0\.proj\.", ".ff.proj."),
-    (r"\.ff\.net\.2\.", ".ff.out."),
-    (r"\.downsamplers\.0\.conv\.", ".downsampler."),
-    (r"\.upsamplers\.0\.conv\.", ".upsampler."),
-    (
-        r"\.mid_block\.attentions\.0\.(group_norm|to_)",
-        ".mid_block.attention.$1",
-    ),
-];
+use dcac_model::weights::{self, unet_to_diffusers, vae_to_diffusers};
 
 #[test]
 fn vision_tower() {
@@ -99,7 +87,7 @@ fn compare_towers(golden: &Golden, config: &VitConfig, named: fn(&str) -> Option
         weight => named(weight),
     });
     let tower = VisionTransformer::<Cpu>::new(config, &Default::default());
-    let tower = weights::load(tower, bytes, &[]).unwrap();
+    let tower = weights::load(tower, &bytes, str::to_string).unwrap();
     let output = tower.forward(golden.tensor("input"));
     assert_close("tokens", output.tokens, golden, 1e-5);
     assert_close("embedding", output.embedding, golden, 1e-5);
@@ -122,7 +110,7 @@ fn unet() {
         groups: 4,
     };
     let unet = Unet::<Cpu>::new(&config, Adapters::default(), &Default::default());
-    let unet = weights::load(unet, golden.weights(prefixed), &DIFFUSERS).unwrap();
+    let unet = weights::load(unet, &golden.weights(prefixed), unet_to_diffusers).unwrap();
     let timesteps = golden.indices("timestep");
     for tokens in [1, 5, 77] {
         let context = golden.tensor(&format!("context_{tokens}"));
@@ -142,7 +130,7 @@ fn vae_moments_and_sample() {
         scale: None,
     };
     let vae = VaeEncoder::<Cpu>::new(&config, &Default::default());
-    let vae = weights::load(vae, golden.weights(prefixed), &DIFFUSERS).unwrap();
+    let vae = weights::load(vae, &golden.weights(prefixed), vae_to_diffusers).unwrap();
     let moments = vae.forward(golden.tensor("input"));
     assert_close("mean", moments.mean.clone(), &golden, 1e-5);
     assert_close("logvar", moments.log_variance.clone(), &golden, 1e-5);
@@ -169,7 +157,7 @@ fn autoencoder_and_its_losses() {
         };
         Some(format!("{half}.{name}"))
     });
-    let vae = weights::load(vae, bytes, &DIFFUSERS).unwrap();
+    let vae = weights::load(vae, &bytes, vae_to_diffusers).unwrap();
     let (input, noise) = (golden.tensor("input"), golden.tensor("noise"));
     let latents = vae
         .encoder
@@ -192,7 +180,7 @@ fn lora() {
             _ => None,
         });
         let layer = LoraLinear::<Cpu>::new(10, 6, part == "bias", 4, &Default::default());
-        let layer = weights::load(layer, bytes, &[]).unwrap();
+        let layer = weights::load(layer, &bytes, str::to_string).unwrap();
         let input = golden.tensor::<Cpu, 3>(&format!("{part}.input"));
         let output = layer.forward(input.clone());
         assert_close(&format!("{part}.output"), output, &golden, 1e-5);
@@ -358,7 +346,7 @@ fn class_activation() {
         weight.then(|| name.to_string())
     });
     let model = Dcac::<Train>::new(&config, 5, &Default::default());
-    let model = weights::load(model, bytes, &[]).unwrap();
+    let model = weights::load(model, &bytes, str::to_string).unwrap();
     let images = || golden.tensor("images");
     let predicted = model.class_activation(images(), None);
     assert_close("logits", predicted.logits, &golden, 1e-5);

@@ -131,10 +131,10 @@ fn check(config: &DcacConfig) {
             let difference = expected.iter().zip(&found[name]).map(|(a, b)| a - b);
             let difference = largest(&difference.collect::<Vec<f32>>());
             // A batch norm takes away what is common to all rows: gradients of biases before
-            // it are sums that cancel to their rounding.
+            // it are sums that cancel to their rounding, which differs between processors.
             let scale = largest(expected).max(0.1 * steepest);
             assert!(
-                difference <= 1e-5 * scale,
+                difference <= 3e-5 * scale,
                 "{name} in {shards} shards: {difference} of {scale}"
             );
         }

@@ -74,7 +74,7 @@ fn model(golden: &Golden, config: &DcacConfig) -> Dcac<Train> {
         (adapted || !name.contains(".lora_")).then(|| name.to_string())
     });
     let model = Dcac::new(config, IDENTITIES, &Default::default());
-    let model = weights::load(model, bytes, &[]).unwrap();
+    let model = weights::load(model, &bytes, str::to_string).unwrap();
     set_trainable(model, |path| config.trains(path))
 }
 

@@ -274,7 +274,7 @@ impl Job for Open {
     where
         B::Device: 'static,
     {
-        let encoder = ReidEncoder::<B::InnerBackend>::load(&self.config, self.bytes, device)?;
+        let encoder = ReidEncoder::<B::InnerBackend>::load(&self.config, &self.bytes, device)?;
         Ok(Embedder::new(encoder, &self.config, device))
     }
 }

@@ -112,7 +112,7 @@ fn of_run(run: &Path, checkpoint: &Which, with_classifier: bool) -> Result<Found
 fn of_model(folder: &Path, with_classifier: bool) -> Result<Found> {
     let (config, bytes) = model_dir::read(folder)?;
     let path = folder.join(model_dir::WEIGHTS);
-    let encoder = ReidEncoder::load(&config, bytes, &Default::default())
+    let encoder = ReidEncoder::load(&config, &bytes, &Default::default())
         .with_context(|| format!("cannot load {}", path.display()))?;
     let classifier = with_classifier.then(|| TrainedClassifier::of_model(folder));
     Ok(Found {

@@ -5,9 +5,9 @@ use super::kernel::{COLUMNS, Kernel};
 use super::maths::{Norm, quick_gelu};
 use super::memory::filled;
 use super::product::{Linear, Packed, Target, Wide, whole};
-use super::read::File;
 use crate::clip::VitConfig;
 use crate::weights::WeightsError;
+use crate::weights::file::File;
 
 /// The residual stream: tokens of images, in rows of a whole number of panels.
 pub(super) struct Stream {

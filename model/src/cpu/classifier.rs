@@ -1,7 +1,7 @@
 //! The training identities' classifier of an export.
 
-use super::read::File;
 use crate::weights::WeightsError;
+use crate::weights::file::File;
 
 /// Weights `[identities, embedding]` of an export's `classifier.safetensors`, row-major.
 ///

@@ -4,11 +4,11 @@ use super::block::{Block, Scratch, Stream, Wanted};
 use super::kernel::Kernel;
 use super::maths::{Norm, normalize};
 use super::product::{Linear, Packed, Target, whole};
-use super::read::File;
 use super::stem::Stem;
 use crate::clip::VitConfig;
 use crate::reid::EncoderConfig;
 use crate::weights::WeightsError;
+use crate::weights::file::File;
 
 /// Tokens that are computed together. Weights are read once for all of them, and what the
 /// layers make of them fits a second-level cache.

@@ -12,7 +12,7 @@
 //! | `kernel` | the innermost loop, for each instruction set |
 //! | `product` | matrix products of packed rows and packed weights |
 //! | `weights` | a layer's weights, packed |
-//! | `read` | a safetensors file, tensor by tensor |
+//! | `read` | layers of a safetensors file |
 //! | `memory` | allocations that may be refused |
 //! | `maths` | norms, softmax, QuickGELU |
 //! | `stem` | convolutions before the patches are cut |

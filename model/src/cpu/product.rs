@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::kernel::{COLUMNS, ColumnPanel, Kernel, ROWS, RowPanel, Task, Write};
 use super::memory::filled;
-use super::weights::{Panels, Stored};
+use super::weights::Panels;
 use crate::weights::WeightsError;
+use crate::weights::file::Stored;
 
 /// Depth of the parts in which a product is computed: a part of a panel of columns stays in
 /// the fastest cache while all rows pass, and a part of all rows in the next one.

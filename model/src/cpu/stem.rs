@@ -4,9 +4,9 @@ use super::kernel::Kernel;
 use super::maths::{Norm, deviation};
 use super::memory::filled;
 use super::product::{Linear, Packed, Target, Wide, whole};
-use super::read::File;
 use crate::clip::VitConfig;
 use crate::weights::WeightsError;
+use crate::weights::file::File;
 
 /// Side of a convolution's kernel.
 const SIDE: usize = 3;

@@ -48,21 +48,17 @@ impl<B: Backend> ReidEncoder<B> {
     /// tensors that are missing, left over or of another shape, all listed by name.
     pub fn load(
         config: &EncoderConfig,
-        bytes: Vec<u8>,
+        bytes: &[u8],
         device: &B::Device,
     ) -> Result<Self, WeightsError> {
         config.validate()?;
-        let to_ours = [(
-            r"^(cls_token|pos_embed|patch_embed|norm_pre|blocks|norm|head)\b",
-            "vit.$1",
-        )];
-        weights::load(Self::new(config, device), bytes, &to_ours)
+        weights::load(Self::new(config, device), bytes, stored)
     }
 
     /// The bytes of a `model.safetensors`: timm's names for the transformer at the
     /// file's root, the neck under `neck.`.
     pub fn save(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
-        weights::save(self, precision, &[(r"^vit\.", "")])
+        weights::save(self, precision, stored)
     }
 
     /// L2-normalised embeddings `[B, embedding]` of normalised images
@@ -111,4 +107,9 @@ impl<B: Backend> ReidEncoder<B> {
 pub(crate) fn l2_normalize<B: Backend>(x: Tensor<B, 2>) -> Tensor<B, 2> {
     let norm = x.clone().square().sum_dim(1).sqrt().clamp_min(1e-12);
     x / norm
+}
+
+/// The file's name of a tensor: the transformer's stand at its root.
+fn stored(name: &str) -> String {
+    name.strip_prefix("vit.").unwrap_or(name).to_string()
 }

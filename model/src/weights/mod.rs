@@ -4,20 +4,19 @@
 //! encoder's transformer stands at the file's root with timm's names, its neck
 //! under `neck.`.
 
-#[cfg(feature = "tensors")]
-mod adapter;
 mod error;
+pub(crate) mod file;
 #[cfg(feature = "training")]
 mod layout;
 #[cfg(feature = "tensors")]
 mod store;
-#[cfg(feature = "training")]
+#[cfg(feature = "tensors")]
 mod tensors;
 
 pub use error::{Precision, WeightsError};
 #[cfg(feature = "training")]
 pub use layout::{Layout, Place, unet_to_diffusers, vae_to_diffusers};
 #[cfg(feature = "tensors")]
-pub use store::{Renames, load, save};
+pub use store::{load, save};
 #[cfg(feature = "training")]
 pub use tensors::{Values, assign, shapes, values};

@@ -1,90 +1,72 @@
 //! A module's parameters as the bytes of a safetensors file.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::prelude::*;
-use burn::tensor::DType;
-use burn_store::{
-    ApplyResult, BurnToPyTorchAdapter, ModuleAdapter, ModuleStore, PyTorchToBurnAdapter,
-    SafetensorsStore,
-};
+use burn::tensor::f16;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError};
 
-use super::adapter::CastFloats;
+use super::file::File;
+use super::tensors::{fill, values};
 use super::{Precision, WeightsError};
 
-/// Pairs of a regular expression and its replacement.
-pub type Renames<'a> = &'a [(&'a str, &'a str)];
-
-/// The bytes of a safetensors file that holds every parameter of `module`,
-/// renamed by `renames`.
+/// The bytes of a safetensors file that holds every parameter of `module`; `stored` gives the
+/// file's name of one.
 pub fn save<B: Backend, M: Module<B>>(
     module: &M,
     precision: Precision,
-    renames: Renames,
+    stored: impl Fn(&str) -> String,
 ) -> Result<Vec<u8>, WeightsError> {
-    let cast = CastFloats(match precision {
-        Precision::F16 => DType::F16,
-        Precision::F32 => DType::F32,
-    });
+    let mut tensors = Vec::new();
+    for tensor in values(module) {
+        let numbers = (tensor.read)().map_err(WeightsError::Format)?;
+        let (dtype, bytes) = match precision {
+            Precision::F16 => (Dtype::F16, {
+                let halves = numbers.into_iter().map(f16::from_f32);
+                halves.flat_map(f16::to_le_bytes).collect::<Vec<u8>>()
+            }),
+            Precision::F32 => {
+                let bytes = numbers.into_iter().flat_map(f32::to_le_bytes);
+                (Dtype::F32, bytes.collect())
+            }
+        };
+        tensors.push((stored(&tensor.name), dtype, tensor.shape, bytes));
+    }
+    let views: Vec<_> = (tensors.iter())
+        .map(|(name, dtype, shape, bytes)| {
+            Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
+        })
+        .collect::<Result<_, _>>()
+        .map_err(unreadable)?;
     // transformers asks for this entry; a second one would make the bytes differ from
     // run to run, as the header is written in a hash map's order.
-    let store = SafetensorsStore::from_bytes(None)
-        .clear_metadata()
-        .metadata("format", "pt")
-        .with_to_adapter(BurnToPyTorchAdapter.chain(cast));
-    let mut store = rename(store, renames);
-    store.collect_from(module).map_err(format_error)?;
-    store.get_bytes().map_err(format_error)
+    let about = HashMap::from([("format".to_string(), "pt".to_string())]);
+    safetensors::serialize(views, Some(about)).map_err(unreadable)
 }
 
-/// `module` with every parameter read from the bytes of a safetensors file, whose
-/// names `renames` turns into the module's; 16-bit floats become 32-bit ones.
+/// `module` with every parameter read from the bytes of a safetensors file, in which `stored`
+/// gives its name; 16-bit floats become 32-bit ones.
+///
+/// # Errors
+/// Bytes that are no such file, and tensors that are missing, left over, of another shape or not
+/// finite, by the file's names.
 pub fn load<B: Backend, M: Module<B>>(
-    mut module: M,
-    bytes: Vec<u8>,
-    renames: Renames,
+    module: M,
+    bytes: &[u8],
+    stored: impl Fn(&str) -> String,
 ) -> Result<M, WeightsError> {
-    let store = SafetensorsStore::from_bytes(Some(bytes))
-        .with_from_adapter(PyTorchToBurnAdapter.chain(CastFloats(DType::F32)))
-        .validate(false)
-        .allow_partial(true);
-    let mut store = rename(store, renames);
-    let result = store.apply_to(&mut module).map_err(format_error)?;
-    let unexpected = left_over(&result);
-    if result.missing.is_empty() && unexpected.is_empty() && result.errors.is_empty() {
-        return Ok(module);
-    }
-    Err(WeightsError::Mismatch {
-        missing: result.missing.into_iter().map(|(path, _)| path).collect(),
-        unexpected,
-        wrong: result.errors.iter().map(ToString::to_string).collect(),
-    })
+    let mut file = File::open(bytes)?;
+    let module = fill(module, |name, shape| {
+        let numbers = file.numbers(&stored(name), shape);
+        let count: usize = shape.iter().product();
+        (numbers.len() == count).then_some(numbers)
+    });
+    file.close()?;
+    Ok(module)
 }
 
-/// Tensors that were given and fit nowhere.
-pub(super) fn left_over(result: &ApplyResult) -> Vec<String> {
-    // A norm's `weight` and `bias` are burn's `gamma` and `beta`: a file's tensor that
-    // was applied under that name is not left over.
-    let applied: BTreeSet<&str> = result.applied.iter().map(String::as_str).collect();
-    let used = |name: &str| {
-        [(".weight", ".gamma"), (".bias", ".beta")]
-            .iter()
-            .filter_map(|(theirs, ours)| Some(format!("{}{ours}", name.strip_suffix(theirs)?)))
-            .any(|ours| applied.contains(ours.as_str()))
-    };
-    (result.unused.iter())
-        .filter(|name| !used(name))
-        .cloned()
-        .collect()
-}
-
-fn rename(store: SafetensorsStore, renames: Renames) -> SafetensorsStore {
-    (renames.iter()).fold(store, |store, (from, to)| {
-        store.with_key_remapping(*from, *to)
-    })
-}
-
-fn format_error(error: burn_store::SafetensorsStoreError) -> WeightsError {
+fn unreadable(error: SafeTensorError) -> WeightsError {
     WeightsError::Format(error.to_string())
 }

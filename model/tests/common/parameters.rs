@@ -16,7 +16,7 @@ pub type ByName = BTreeMap<String, Vec<f32>>;
 
 /// Every parameter.
 pub fn values(model: &Dcac<Cpu>) -> ByName {
-    let bytes = weights::save(model, Precision::F32, &[]).unwrap();
+    let bytes = weights::save(model, Precision::F32, str::to_string).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let floats = |bytes: &[u8]| {
         let (chunks, _) = bytes.as_chunks();

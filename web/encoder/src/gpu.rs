@@ -28,12 +28,12 @@ pub fn run_gpu() {
 async fn load(config: &EncoderConfig, weights: Vec<u8>) -> Result<Gpu, String> {
     let device = Default::default();
     wgpu::init_setup_async::<graphics::WebGpu>(&device, Default::default()).await;
-    let load = |weights| {
+    let load = |weights: &[u8]| {
         let encoder = ReidEncoder::load(config, weights, &device);
         encoder.map_err(|error| error.to_string())
     };
     let full = Gpu {
-        encoder: load(weights.clone())?,
+        encoder: load(&weights)?,
         preprocess: config.preprocess.clone(),
         compute: DType::F32,
     };
@@ -42,7 +42,7 @@ async fn load(config: &EncoderConfig, weights: Vec<u8>) -> Result<Gpu, String> {
     }
     let half = Gpu {
         // Norms and what is added to the tokens stay f32.
-        encoder: hold_frozen(load(weights)?, DType::F16, |path| path.ends_with("weight")),
+        encoder: hold_frozen(load(&weights)?, DType::F16, |path| path.ends_with("weight")),
         preprocess: config.preprocess.clone(),
         compute: DType::F16,
     };
