@@ -38,6 +38,11 @@ fn a_table_is_run_once_and_stands_beside_the_papers() {
     let mall = "--data MS:market1501=mall";
     let planned = reproduce(at.path(), &format!("--table 7 {mall} --dry-run"));
     assert_eq!(times(&planned, "not begun"), 8);
+    let some = reproduce(
+        at.path(),
+        &format!("--table 7 {mall} --dry-run --row CLASS"),
+    );
+    assert_eq!(times(&some, "not begun"), 2, "of one row of four");
     assert!(!at.path().join("all").exists(), "a dry run writes nothing");
 
     // Table 8 has the rows of Table 7 for one of its sources.
@@ -138,6 +143,7 @@ fn what_cannot_be_run_is_said() {
     let at = places();
     for (line, said) in [
         ("--table 1", "2 to 10"),
+        ("--table 7 --row nobody", "the table's rows are Baseline"),
         ("--table 5", "none of the columns"),
         ("--table 5 --data MA:market1501=mall", "both"),
         ("--table 5 --data csv=x.csv", "whose part it plays"),

@@ -39,6 +39,9 @@ pub struct ReproduceArgs {
     /// Sizes of the models
     #[arg(long, value_enum, default_value_t = Preset::Paper)]
     preset: Preset,
+    /// Only rows whose name has this in it, whatever its case; may be given several times
+    #[arg(long = "row", value_name = "TEXT")]
+    rows: Vec<String>,
     /// Seeds, one run each; with several, the table has means and deviations
     #[arg(long, value_delimiter = ',', default_value = "1234")]
     seeds: Vec<u64>,
@@ -77,7 +80,8 @@ type Outcomes = BTreeMap<PathBuf, Result<(), String>>;
 
 /// Runs a table's rows and writes the table.
 pub fn run(args: &ReproduceArgs) -> Result<()> {
-    let table = Table::read(&args.table)?;
+    let mut table = Table::read(&args.table)?;
+    table.keep(&args.rows)?;
     let cast = roles::cast(&args.data, &table.roles)?;
     let settings = Settings {
         out: &args.out,

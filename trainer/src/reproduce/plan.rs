@@ -15,10 +15,27 @@ use crate::data::{NamedData, distinct};
 pub enum Preset {
     /// CLIP ViT-B/16 and Stable Diffusion v1.5
     Paper,
-    /// The sizes, rates and losses of small-dcac.toml and small-baseline.toml
+    /// The sizes, rates and losses of small-dcac.toml
     Small,
-    /// The sizes, rates and losses of tiny-dcac.toml and tiny-baseline.toml
+    /// Those of small-stem-dcac.toml
+    SmallStem,
+    /// Those of tiny-dcac.toml
     Tiny,
+    /// Those of tiny-stem-dcac.toml
+    TinyStem,
+}
+
+impl Preset {
+    /// The configuration that a row's is put over.
+    fn base(self) -> Option<&'static str> {
+        match self {
+            Self::Paper => None,
+            Self::Small => Some("small-dcac"),
+            Self::SmallStem => Some("small-stem-dcac"),
+            Self::Tiny => Some("tiny-dcac"),
+            Self::TinyStem => Some("tiny-stem-dcac"),
+        }
+    }
 }
 
 /// One run of a table's row.
@@ -111,20 +128,13 @@ fn cell(table: &Table, row: &Row, column: &str, cast: &Cast, settings: &Settings
 /// The configuration of a row at the wanted size.
 fn resolve(name: &str, settings: &Settings, seed: u64) -> Result<RunConfig> {
     let row = config(name)?;
-    let size = match settings.preset {
-        Preset::Paper => None,
-        Preset::Small => Some("small"),
-        Preset::Tiny => Some("tiny"),
-    };
-    let mut table = match size {
+    let mut table = match settings.preset.base() {
         None => row,
-        Some(size) => {
-            let method = if row.contains_key("diffusion") {
-                "dcac"
-            } else {
-                "baseline"
-            };
-            let mut table = config(&format!("{size}-{method}"))?;
+        Some(base) => {
+            let mut table = config(base)?;
+            if !row.contains_key("diffusion") {
+                table.remove("diffusion");
+            }
             merge(&mut table, row);
             table
         }
@@ -141,10 +151,52 @@ fn merge(base: &mut Toml, row: Toml) {
     for (key, value) in row {
         match (base.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(value)) => merge(inner, value),
-            (Some(_), _) if key == "preset" => (),
+            _ if key == "preset" => (),
             (_, value) => {
                 base.insert(key, value);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    fn resolved(name: &str, preset: Preset) -> RunConfig {
+        let settings = Settings {
+            out: Path::new("runs"),
+            preset,
+            seeds: &[],
+            overrides: &[],
+        };
+        resolve(name, &settings, 1234).unwrap()
+    }
+
+    #[test]
+    fn a_preset_has_its_own_sizes_and_its_rows_method() {
+        for preset in Preset::value_variants() {
+            let baseline = resolved("single-source/market1501-baseline", *preset);
+            let instance = resolved("table-7/market1501-instance", *preset);
+            assert!(baseline.model.diffusion.is_none());
+            let scheme = instance.model.diffusion.unwrap().condition.scheme;
+            assert_eq!(format!("{scheme:?}"), "Instance");
+            assert_eq!(baseline.model.encoder, instance.model.encoder);
+            if let Some(base) = preset.base() {
+                let base = RunConfig::from_table(config(base).unwrap(), base).unwrap();
+                assert_eq!(baseline.model.encoder, base.model.encoder);
+            }
+        }
+    }
+
+    #[test]
+    fn a_baselines_file_is_dcacs_without_diffusion() {
+        for size in ["tiny", "small"] {
+            let mut dcac = config(&format!("{size}-dcac")).unwrap();
+            dcac.remove("diffusion");
+            assert_eq!(dcac, config(&format!("{size}-baseline")).unwrap());
         }
     }
 }

@@ -86,6 +86,20 @@ impl Table {
         )
     }
 
+    /// Keeps the rows whose name has one of `parts` in it, all if there are none.
+    pub fn keep(&mut self, parts: &[String]) -> Result<()> {
+        let names: Vec<String> = self.rows.iter().map(|row| row.name.clone()).collect();
+        let within = |name: &str, part: &str| name.to_lowercase().contains(&part.to_lowercase());
+        for part in parts {
+            if !names.iter().any(|name| within(name, part)) {
+                bail!("--row {part}: the table's rows are {}", names.join("; "));
+            }
+        }
+        (self.rows)
+            .retain(|row| parts.is_empty() || parts.iter().any(|part| within(&row.name, part)));
+        Ok(())
+    }
+
     /// What people call it.
     pub fn heading(&self) -> String {
         if self.id.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -149,7 +163,7 @@ mod tests {
             let preset = name.starts_with("tiny-") || name.starts_with("small-");
             assert!(used.contains(&name) || preset, "{name}");
         }
-        assert_eq!(used.len(), names(&CONFIGS).len() - 5);
+        assert_eq!(used.len(), names(&CONFIGS).len() - 6);
     }
 
     #[test]

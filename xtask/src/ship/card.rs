@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::recipe::Size;
+use super::recipe::{DCAC, Size};
 
 const TEMPLATE: &str = include_str!("card.md");
 
@@ -36,7 +36,7 @@ pub fn write(
         ("config", recipe.config.to_string()),
         ("vision", recipe.vision.to_string()),
         ("diffusion", recipe.diffusion.to_string()),
-        ("dcac", recipe.dcac.to_string()),
+        ("dcac", DCAC.to_string()),
         ("drawn", rows.collect::<Result<Vec<_>>>()?.join("\n")),
         ("real", real.map_or(Ok(UNMEASURED.to_string()), of_real)?),
     ];

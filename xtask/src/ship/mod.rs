@@ -11,7 +11,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 pub use recipe::Size;
-use recipe::{DOMAINS, MEANING, PEOPLE, SEEN};
+use recipe::{DCAC, DOMAINS, MEANING, PEOPLE, SEEN};
 
 use crate::steps::Steps;
 use crate::trainer::{self, shown};
@@ -74,7 +74,7 @@ pub fn run(order: &Order) -> Result<()> {
         let people = DOMAINS.map(|domain| market(&data().join(domain)));
         let mut arguments = vec!["train", "--set", &clip, "--set", &sd];
         arguments.extend(people.iter().flat_map(|people| ["--data", people]));
-        arguments.extend(recipe.dcac.split_whitespace());
+        arguments.extend(DCAC.split_whitespace());
         long(&arguments, size, device, &trained, "evaluation.json")
     })?;
     let model = work(size).join("model");
