@@ -1,5 +1,6 @@
 //! A module's tensors by their stored names, one at a time.
 
+#[cfg(feature = "training")]
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
