@@ -17,6 +17,6 @@ pub use error::{Precision, WeightsError};
 #[cfg(feature = "training")]
 pub use layout::{Layout, Place, unet_to_diffusers, vae_to_diffusers};
 #[cfg(feature = "tensors")]
-pub use store::{load, save};
+pub use store::{little_endian, load, save};
 #[cfg(feature = "training")]
-pub use tensors::{Values, assign, shapes, values};
+pub use tensors::{Values, assign, shapes, transposed, values};

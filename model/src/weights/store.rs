@@ -8,7 +8,7 @@ use burn::tensor::f16;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError};
 
-use super::file::File;
+use super::file::{File, Stored};
 use super::tensors::{fill, values};
 use super::{Precision, WeightsError};
 
@@ -22,28 +22,33 @@ pub fn save<B: Backend, M: Module<B>>(
     let mut tensors = Vec::new();
     for tensor in values(module) {
         let numbers = (tensor.read)().map_err(WeightsError::Format)?;
-        let (dtype, bytes) = match precision {
-            Precision::F16 => (Dtype::F16, {
-                let halves = numbers.into_iter().map(f16::from_f32);
-                halves.flat_map(f16::to_le_bytes).collect::<Vec<u8>>()
-            }),
-            Precision::F32 => {
-                let bytes = numbers.into_iter().flat_map(f32::to_le_bytes);
-                (Dtype::F32, bytes.collect())
-            }
-        };
-        tensors.push((stored(&tensor.name), dtype, tensor.shape, bytes));
+        let bytes = little_endian(&numbers, precision);
+        tensors.push((stored(&tensor.name), tensor.shape, bytes));
     }
+    let dtype = match precision {
+        Precision::F16 => Dtype::F16,
+        Precision::F32 => Dtype::F32,
+    };
     let views: Vec<_> = (tensors.iter())
-        .map(|(name, dtype, shape, bytes)| {
-            Ok((name, TensorView::new(*dtype, shape.clone(), bytes)?))
-        })
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(dtype, shape.clone(), bytes)?)))
         .collect::<Result<_, _>>()
         .map_err(unreadable)?;
     // transformers asks for this entry; a second one would make the bytes differ from
     // run to run, as the header is written in a hash map's order.
     let about = HashMap::from([("format".to_string(), "pt".to_string())]);
     safetensors::serialize(views, Some(about)).map_err(unreadable)
+}
+
+/// Numbers as they are stored.
+pub fn little_endian(numbers: &[f32], precision: Precision) -> Vec<u8> {
+    match precision {
+        Precision::F16 => (numbers.iter())
+            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
+            .collect(),
+        Precision::F32 => (numbers.iter())
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
+    }
 }
 
 /// `module` with every parameter read from the bytes of a safetensors file, in which `stored`
@@ -59,9 +64,10 @@ pub fn load<B: Backend, M: Module<B>>(
 ) -> Result<M, WeightsError> {
     let mut file = File::open(bytes)?;
     let module = fill(module, |name, shape| {
-        let numbers = file.numbers(&stored(name), shape);
-        let count: usize = shape.iter().product();
-        (numbers.len() == count).then_some(numbers)
+        match file.take(&stored(name), shape) {
+            Stored::Absent => None,
+            found => Some(found.numbers().collect()),
+        }
     });
     file.close()?;
     Ok(module)

@@ -27,34 +27,43 @@ pub struct Values {
 /// allocating those that are lazily initialised.
 #[cfg(feature = "training")]
 pub fn shapes<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, Vec<usize>> {
-    struct Shapes(Walk, BTreeMap<String, Vec<usize>>);
-
-    impl<B: Backend> ModuleVisitor<B> for Shapes {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            self.0.enter(name, container);
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.0.exit();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            let place = self.0.place();
-            let shape = place.shape(param);
-            self.1.insert(place.name, shape);
-        }
-    }
-
-    let mut shapes = Shapes(Walk::default(), BTreeMap::new());
-    module.visit(&mut shapes);
-    shapes.1
+    let mut shapes = BTreeMap::new();
+    each(module, |place, _| {
+        shapes.insert(place.name, place.shape);
+    });
+    shapes
 }
 
 /// Every tensor of a module, under its stored name and in its stored layout.
 pub fn values<B: Backend, M: Module<B>>(module: &M) -> Vec<Values> {
-    struct All(Walk, Vec<Values>);
+    let mut values = Vec::new();
+    each(module, |place, tensor| {
+        // Linear layers hold rows of as many numbers as they have outputs.
+        let swapped = place.swapped.then(|| place.shape[0]);
+        let tensor = tensor();
+        let read = move || {
+            let numbers = tensor.to_data().convert::<f32>().into_vec();
+            let numbers = numbers.map_err(|error| format!("{error:?}"))?;
+            Ok(match swapped {
+                Some(width) => transposed(&numbers, width),
+                None => numbers,
+            })
+        };
+        values.push(Values {
+            name: place.name,
+            shape: place.shape,
+            read: Box::new(read),
+        });
+    });
+    values
+}
 
-    impl<B: Backend> ModuleVisitor<B> for All {
+/// Calls `visit` with where every tensor of a module is stored and what gives its numbers, row
+/// by row, allocating it if need be.
+fn each<B: Backend, M: Module<B>>(module: &M, visit: impl FnMut(Place, &dyn Fn() -> Tensor<B, 1>)) {
+    struct Each<F>(Walk, F);
+
+    impl<B: Backend, F: FnMut(Place, &dyn Fn() -> Tensor<B, 1>)> ModuleVisitor<B> for Each<F> {
         fn enter_module(&mut self, name: &str, container: &str) {
             self.0.enter(name, container);
         }
@@ -64,30 +73,11 @@ pub fn values<B: Backend, M: Module<B>>(module: &M) -> Vec<Values> {
         }
 
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            let place = self.0.place();
-            let (shape, swapped, tensor) = (place.shape(param), place.swapped, param.val());
-            let read = move || {
-                let data = tensor.to_data();
-                let [rows, columns] = [0, D - 1].map(|axis| data.shape[axis]);
-                let numbers = data.convert::<f32>().into_vec();
-                let numbers = numbers.map_err(|error| format!("{error:?}"))?;
-                Ok(if swapped {
-                    transposed(&numbers, rows, columns)
-                } else {
-                    numbers
-                })
-            };
-            self.1.push(Values {
-                name: place.name,
-                shape,
-                read: Box::new(read),
-            });
+            (self.1)(self.0.place(param), &|| param.val().reshape([-1]));
         }
     }
 
-    let mut all = All(Walk::default(), Vec::new());
-    module.visit(&mut all);
-    all.1
+    module.visit(&mut Each(Walk::default(), visit));
 }
 
 /// `module` with the given tensors in place of its own; at any time, one of them is
@@ -138,13 +128,12 @@ pub(super) fn fill<B: Backend, M: Module<B>>(
         }
 
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-            let place = self.0.place();
-            let shape = place.shape(&param);
-            let Some(mut numbers) = (self.1)(&place.name, &shape) else {
+            let place = self.0.place(&param);
+            let Some(mut numbers) = (self.1)(&place.name, &place.shape) else {
                 return param;
             };
             if place.swapped {
-                numbers = transposed(&numbers, shape[0], shape[1]);
+                numbers = transposed(&numbers, place.shape[1]);
             }
             let data = TensorData::new(numbers, param.lazy_shape());
             let tensor = Tensor::from_data(data, (&param.lazy_device(), DType::F32));
@@ -164,9 +153,10 @@ struct Walk {
     containers: Vec<String>,
 }
 
-/// How the tensor at hand is stored.
+/// How a tensor is stored.
 struct Place {
     name: String,
+    shape: Vec<usize>,
     /// Whether its two axes are stored in the other order.
     swapped: bool,
 }
@@ -183,7 +173,7 @@ impl Walk {
     }
 
     /// PyTorch's norms have `weight` and `bias`, its linear layers weights `[out, in]`.
-    fn place(&self) -> Place {
+    fn place<B: Backend, const D: usize>(&self, param: &Param<Tensor<B, D>>) -> Place {
         let mut fields: Vec<&str> = self.fields.iter().map(String::as_str).collect();
         if let Some(last) = fields.last_mut() {
             *last = match *last {
@@ -192,30 +182,22 @@ impl Walk {
                 own => own,
             };
         }
-        Place {
-            swapped: fields.last() == Some(&"weight")
-                && self
-                    .containers
-                    .last()
-                    .is_some_and(|of| of == "Struct:Linear"),
-            name: fields.join("."),
-        }
-    }
-}
-
-impl Place {
-    /// The stored shape.
-    fn shape<B: Backend, const D: usize>(&self, param: &Param<Tensor<B, D>>) -> Vec<usize> {
+        let linear = self.containers.last().map(String::as_str) == Some("Struct:Linear");
+        let swapped = linear && fields.last() == Some(&"weight");
         let mut shape = param.lazy_shape().to_vec();
-        if self.swapped {
+        if swapped {
             shape.reverse();
         }
-        shape
+        Place {
+            name: fields.join("."),
+            shape,
+            swapped,
+        }
     }
 }
 
-/// A matrix `[rows, columns]` as `[columns, rows]`.
-fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let column = |j| (0..rows).map(move |i| matrix[i * columns + j]);
-    (0..columns).flat_map(column).collect()
+/// A matrix of rows of `width` numbers with its axes swapped.
+pub fn transposed(matrix: &[f32], width: usize) -> Vec<f32> {
+    let column = |column| matrix.iter().skip(column).step_by(width).copied();
+    (0..width).flat_map(column).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 use dcac_model::clip::resize_positions;
-use dcac_model::weights::{Layout, Place, Values};
+use dcac_model::weights::{Layout, Place, Values, transposed};
 
 use crate::tensors::{Stored, Tensors};
 
@@ -250,10 +250,7 @@ impl Planned {
                 bail!("`{}` has values that are not finite", part.stored_name);
             }
             numbers.extend(match (part.transposed, part.stored.shape.as_slice()) {
-                (true, &[rows, columns]) => (0..columns)
-                    .flat_map(|column| (0..rows).map(move |row| row * columns + column))
-                    .map(|at| values[at])
-                    .collect(),
+                (true, &[_, columns]) => transposed(&values, columns),
                 _ => values,
             });
         }

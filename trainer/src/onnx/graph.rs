@@ -2,10 +2,9 @@
 
 use anyhow::{Result, anyhow, bail};
 use burn::tensor::f16;
-use dcac_model::weights::{Precision, Values};
+use dcac_model::weights::{Precision, Values, little_endian};
 
 use super::proto::{Attribute, GraphProto, NodeProto, TensorProto, ValueInfo};
-use crate::tensors::little_endian;
 
 /// Reads the bytes of a tensor.
 type ReadBytes = dyn Fn() -> Result<Vec<u8>>;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use burn::tensor::backend::Backend;
 use dcac_model::reid::ReidEncoder;
-use dcac_model::weights::{Precision, Values, values};
+use dcac_model::weights::{Precision, Values, transposed, values};
 
 use super::graph::Graph;
 use super::proto::{Attribute, TensorProto};
@@ -67,7 +67,7 @@ impl Layers {
     /// `x weight` over the last axis.
     pub fn projection(&mut self, layer: &str, x: &str) -> Result<String> {
         let weight = format!("{layer}.weight");
-        let tensor = transposed(&weight, self.take(&weight)?)?;
+        let tensor = swapped(&weight, self.take(&weight)?)?;
         self.graph.tensor(tensor, self.precision);
         Ok(self.node(format!("{layer}/MatMul"), "MatMul", [x, &weight]))
     }
@@ -160,7 +160,7 @@ impl Layers {
 }
 
 /// Weights of a linear layer, stored `[out, in]`, as `[in, out]` and under a name.
-fn transposed(name: &str, tensor: Values) -> Result<Values> {
+fn swapped(name: &str, tensor: Values) -> Result<Values> {
     let &[rows, columns] = tensor.shape.as_slice() else {
         bail!(
             "`{name}` has the shape {:?}, expected two sides",
@@ -170,10 +170,6 @@ fn transposed(name: &str, tensor: Values) -> Result<Values> {
     Ok(Values {
         name: name.to_string(),
         shape: vec![columns, rows],
-        read: Box::new(move || {
-            let stored = (tensor.read)()?;
-            let column = |c: usize| stored.iter().skip(c).step_by(columns).copied();
-            Ok((0..columns).flat_map(column).collect())
-        }),
+        read: Box::new(move || Ok(transposed(&(tensor.read)()?, columns))),
     })
 }

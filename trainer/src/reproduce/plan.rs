@@ -162,6 +162,7 @@ fn merge(base: &mut Toml, row: Toml) {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum;
+    use dcac_model::condition::Scheme;
 
     use super::*;
 
@@ -182,7 +183,7 @@ mod tests {
             let instance = resolved("table-7/market1501-instance", *preset);
             assert!(baseline.model.diffusion.is_none());
             let scheme = instance.model.diffusion.unwrap().condition.scheme;
-            assert_eq!(format!("{scheme:?}"), "Instance");
+            assert_eq!(scheme, Scheme::Instance);
             assert_eq!(baseline.model.encoder, instance.model.encoder);
             if let Some(base) = preset.base() {
                 let base = RunConfig::from_table(config(base).unwrap(), base).unwrap();

@@ -88,15 +88,18 @@ impl Table {
 
     /// Keeps the rows whose name has one of `parts` in it, all if there are none.
     pub fn keep(&mut self, parts: &[String]) -> Result<()> {
-        let names: Vec<String> = self.rows.iter().map(|row| row.name.clone()).collect();
-        let within = |name: &str, part: &str| name.to_lowercase().contains(&part.to_lowercase());
-        for part in parts {
-            if !names.iter().any(|name| within(name, part)) {
-                bail!("--row {part}: the table's rows are {}", names.join("; "));
-            }
+        let within = |row: &Row, part: &String| {
+            let name = row.name.to_lowercase();
+            name.contains(&part.to_lowercase())
+        };
+        let of_none = |part: &&String| !self.rows.iter().any(|row| within(row, part));
+        if let Some(part) = parts.iter().find(of_none) {
+            let names: Vec<&str> = self.rows.iter().map(|row| row.name.as_str()).collect();
+            bail!("--row {part}: the table's rows are {}", names.join("; "));
         }
-        (self.rows)
-            .retain(|row| parts.is_empty() || parts.iter().any(|part| within(&row.name, part)));
+        if !parts.is_empty() {
+            (self.rows).retain(|row| parts.iter().any(|part| within(row, part)));
+        }
         Ok(())
     }
 

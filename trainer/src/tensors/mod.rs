@@ -6,4 +6,4 @@ mod write;
 
 pub use read::{Tensors, safetensors};
 pub use stored::{Format, Stored, TensorFile};
-pub use write::{little_endian, write_safetensors};
+pub use write::write_safetensors;

@@ -5,8 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use burn::tensor::f16;
-use dcac_model::weights::{Precision, Values};
+use dcac_model::weights::{Precision, Values, little_endian};
 use serde_json::json;
 
 /// Writes tensors; `written` hears of every one. A file that exists is overwritten, and
@@ -50,16 +49,4 @@ pub fn write_safetensors(
     let file = (file.into_inner()).map_err(|error| error.into_error());
     // What a rename will make the only copy must have reached the disk.
     (file.and_then(|file| file.sync_all())).with_context(failed)
-}
-
-/// Numbers as they are stored.
-pub fn little_endian(numbers: &[f32], precision: Precision) -> Vec<u8> {
-    match precision {
-        Precision::F16 => (numbers.iter())
-            .flat_map(|&value| f16::from_f32(value).to_le_bytes())
-            .collect(),
-        Precision::F32 => (numbers.iter())
-            .flat_map(|value| value.to_le_bytes())
-            .collect(),
-    }
 }

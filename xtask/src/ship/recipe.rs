@@ -15,8 +15,8 @@ pub const PEOPLE: [&str; 6] = ["--ids", "1200", "--images-per-id", "6", "--seed"
 /// Who tells what scores mean, of [`SEEN`].
 pub const MEANING: [&str; 6] = ["--ids", "600", "--images-per-id", "8", "--seed", "12"];
 
-/// Options of `train`. The tower has learned and moves slowly; the classifier, whose probabilities are the guidance,
-/// begins from nothing.
+/// Options of `train`. The tower has learned and moves slowly; the classifier, whose
+/// probabilities are the guidance, begins from nothing.
 pub const DCAC: &str = "--set diffusion.fine_tune=lora --set optim.base_lr=1e-3 \
                     --set optim.encoder_lr_factor=0.03 --set optim.epochs=3 \
                     --set optim.warmup_epochs=1 --set optim.milestones=[2]";

@@ -157,14 +157,18 @@ fn sum_parts(
             sum
         })
         .collect();
-    sum_rows(sums.iter().map(Vec::as_slice), width)
+    let mut total = vec![0.0; width];
+    for part in &sums {
+        (total.iter_mut().zip(part)).for_each(|(sum, value)| *sum += value);
+    }
+    total
 }
 
-/// Sum of rows of `width` numbers.
+/// Sum of rows of `width` numbers, which may cancel: gradients of biases before a batch norm do.
 fn sum_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; width];
+    let mut sum = vec![0.0_f64; width];
     for row in rows {
-        (sum.iter_mut().zip(row)).for_each(|(sum, value)| *sum += value);
+        (sum.iter_mut().zip(row)).for_each(|(sum, &value)| *sum += f64::from(value));
     }
-    sum
+    sum.into_iter().map(|sum| sum as f32).collect()
 }
