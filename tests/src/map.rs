@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::page::{Page, click};
+use crate::page::Page;
 
 /// Keeps what the search worker says of the map.
 pub const LISTEN: &str = "
@@ -22,7 +22,7 @@ pub const LISTEN: &str = "
 
 /// Shows the map and waits until it stands still.
 pub async fn show(page: &Page) -> Result<()> {
-    page.wait_for(&click("#show-map")).await?;
+    page.click("#show-map").await?;
     page.wait_for("return document.querySelector('#map')?.dataset.state === 'done'")
         .await?;
     // Frames move the pictures until they are where they belong.

@@ -17,11 +17,6 @@ const LIMIT: Duration = Duration::from_secs(300);
 pub const RANKED: &str = "const list = document.querySelector('#results');
     return list?.dataset.state === 'done' && list.ariaBusy === 'false'";
 
-/// Clicks on what a selector finds; for [`Page::wait_for`].
-pub fn click(selector: &str) -> String {
-    format!("document.querySelector('{selector}').click(); return true")
-}
-
 /// The site, open in a browser.
 pub struct Page {
     driver: WebDriver,
@@ -34,9 +29,44 @@ impl Page {
         let page = Self {
             driver: driver.clone(),
         };
-        page.wait_for("return document.querySelector('#query-input') !== null")
-            .await?;
+        page.ready().await?;
         Ok(page)
+    }
+
+    /// Reloads the page and waits until it can be used.
+    pub async fn reload(&self) -> Result<()> {
+        self.driver.refresh().await?;
+        self.ready().await
+    }
+
+    async fn ready(&self) -> Result<()> {
+        self.wait_for("return document.querySelector('#query-input') !== null")
+            .await
+    }
+
+    /// Clicks on what a selector finds, once it is there and can be clicked.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        self.wait_for(&format!(
+            "const found = document.querySelector('{selector}');
+            if (!found || found.disabled) return false; found.click(); return true"
+        ))
+        .await
+    }
+
+    /// Opens the panel with all models.
+    pub async fn open_models(&self) -> Result<()> {
+        self.click("#engine").await?;
+        self.wait_for("return document.querySelector('#models').open")
+            .await
+    }
+
+    /// Waits for a text in the element that a selector names.
+    pub async fn says(&self, selector: &str, text: &str) -> Result<()> {
+        let text = serde_json::to_string(text)?;
+        self.wait_for(&format!(
+            "return (document.querySelector('{selector}')?.textContent ?? '').includes({text})"
+        ))
+        .await
     }
 
     /// Gives the page a query and a gallery and ranks them.
@@ -46,6 +76,7 @@ impl Page {
         self.upload("gallery-input", gallery).await?;
         self.wait_for("return !document.querySelector('#run').disabled")
             .await?;
+        // As a visitor: nothing may lie above it.
         self.driver.find(By::Id("run")).await?.click().await?;
         self.ranked().await
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 use thirtyfour::WebDriver;
 
 use crate::devtools;
-use crate::page::{Page, RANKED, click};
+use crate::page::{Page, RANKED};
 
 /// Notes tasks of 50 ms and more, which browsers call long; on demand those before too.
 const WATCH: &str = "window.pauses = [];
@@ -75,7 +75,7 @@ pub async fn longest(
     driver.execute_async(scroll, vec![]).await?;
     found.push(("scrolled", since(driver).await?));
 
-    page.wait_for(&click("#show-map")).await?;
+    page.click("#show-map").await?;
     page.wait_for("return document.querySelector('#map')?.dataset.state === 'done'")
         .await?;
     found.push(("laid out as a map", since(driver).await?));

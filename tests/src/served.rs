@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::browser::with_browser;
 use crate::page::Page;
 use crate::site::Site;
-use crate::trainer::{Hit, Trained, pictures, rank};
+use crate::trainer::{Hit, Trained, rank};
 
 /// How far a score in the browser may be from the trainer's.
 pub const TOLERANCE: f64 = 1e-3;
@@ -27,14 +27,6 @@ impl Served {
         let (f16, f32) = (trained.path("f16"), trained.path("f32"));
         let site = Site::serve(&[("f16", &f16), ("f32", &f32)], &[])?;
         Ok(Self { trained, site })
-    }
-
-    /// A drawn query and a drawn gallery.
-    pub fn drawn(&self) -> Result<(PathBuf, Vec<PathBuf>)> {
-        let data = self.trained.path("data");
-        let query = pictures(&data.join("query"), 1, 1)?;
-        let query = query.into_iter().next().context("no query was drawn")?;
-        Ok((query, pictures(&data.join("bounding_box_test"), 1, 30)?))
     }
 
     /// Ranks in the browser and by the trainer, and compares.

@@ -121,6 +121,14 @@ impl Trained {
         page
     }
 
+    /// A drawn query and a drawn gallery.
+    pub fn drawn(&self) -> Result<(PathBuf, Vec<PathBuf>)> {
+        let data = self.path("data");
+        let query = pictures(&data.join("query"), 1, 1)?;
+        let query = query.into_iter().next().context("no query was drawn")?;
+        Ok((query, pictures(&data.join("bounding_box_test"), 1, 30)?))
+    }
+
     /// A path within the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -201,4 +209,13 @@ pub fn pictures(folder: &Path, step: usize, most: usize) -> Result<Vec<PathBuf>>
     });
     paths.sort();
     Ok(paths.into_iter().step_by(step).take(most).collect())
+}
+
+/// Changes a byte of a file's middle.
+pub fn damage(file: &Path) -> Result<()> {
+    let mut bytes = fs::read(file)?;
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(file, bytes)?;
+    Ok(())
 }

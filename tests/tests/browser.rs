@@ -22,7 +22,7 @@ use xtask::paths;
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn cpu_ranks_like_the_trainer() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     served.compare("cpu", "f16", &query, &gallery).await?;
     served.compare("cpu", "f32", &query, &gallery).await
 }
@@ -31,7 +31,7 @@ async fn cpu_ranks_like_the_trainer() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn webgpu_ranks_like_the_trainer() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     served.compare("webgpu", "f16", &query, &gallery).await
 }
 
@@ -60,7 +60,7 @@ async fn real_crops_rank_like_the_trainer() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn a_broken_file_is_named_and_the_rest_is_ranked() -> Result<()> {
     let served = Served::start()?;
-    let (query, mut gallery) = served.drawn()?;
+    let (query, mut gallery) = served.trained.drawn()?;
     gallery.truncate(6);
     let folder = tempfile::tempdir()?;
     let broken = folder.path().join("0001_c1s1_broken.jpg");
@@ -86,7 +86,7 @@ async fn the_page_fits_phones_and_desktops() -> Result<()> {
     let served = Served::start()?;
     let folder = paths::target().join("screenshots");
     fs::create_dir_all(&folder)?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         for (name, width, height) in [("phone", 390, 844), ("desktop", 1280, 900)] {
             let page = Page::open(&driver, &served.site.url(), "?backend=cpu").await?;
@@ -131,7 +131,7 @@ async fn the_page_opens_with_an_answer() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn folders_can_be_dropped() -> Result<()> {
     let served = Served::start()?;
-    let (_, gallery) = served.drawn()?;
+    let (_, gallery) = served.trained.drawn()?;
     let folder = tempfile::tempdir()?;
     let inner = folder.path().join("crops/inside");
     fs::create_dir_all(&inner)?;
@@ -178,7 +178,7 @@ async fn folders_can_be_dropped() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn pictures_can_be_pasted() -> Result<()> {
     let served = Served::start()?;
-    let (_, gallery) = served.drawn()?;
+    let (_, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         let script = "const data = new DataTransfer();

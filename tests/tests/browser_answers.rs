@@ -24,7 +24,7 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
     entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0, "prior": 0.01 });
     fs::write(&manifest, serde_json::to_vec(&entry)?)?;
     let site = Site::serve(&[("f16", &served.trained.path("f16"))], &[])?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
         let hits = page.rank(&query, &gallery).await?;
@@ -48,7 +48,7 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn measures_of_the_gallery_are_those_of_the_trainer() -> Result<()> {
     let served = Served::start()?;
-    let (query, _) = served.drawn()?;
+    let (query, _) = served.trained.drawn()?;
     let gallery = pictures(&served.trained.path("data/bounding_box_test"), 1, 64)?;
     let mut table = "path,identity,camera,split\n".to_string();
     for path in &gallery {
@@ -97,7 +97,7 @@ async fn measures_of_the_gallery_are_those_of_the_trainer() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         let all = page.rank(&query, &gallery).await?;
@@ -123,8 +123,7 @@ async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
 
         let camera = |name: &str| name.split_once("_c").map(|(_, rest)| rest[..1].to_string());
         let own = camera(&query.file_name().unwrap_or_default().to_string_lossy());
-        let click = |id: &str| format!("document.querySelector('#{id}').click(); return true");
-        page.wait_for(&click("other-cameras")).await?;
+        page.click("#other-cameras").await?;
         let others: Vec<_> = { all.iter() }
             .filter(|hit| camera(&hit.name) != own)
             .cloned()
@@ -137,9 +136,9 @@ async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
             page.results().await? == others,
             "pictures by {own:?} are there"
         );
-        page.wait_for(&click("other-cameras")).await?;
+        page.click("#other-cameras").await?;
 
-        page.wait_for(&click("rerank")).await?;
+        page.click("#rerank").await?;
         let mut again = page.ranked().await?;
         ensure!(again != all, "re-ranking has changed nothing");
         again.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -153,7 +152,7 @@ async fn answers_are_cut_filtered_and_re_ranked() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn matching_parts_are_those_of_the_trainer() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let hit = &gallery[..1];
     fs::create_dir(served.trained.path("one"))?;
     let name = hit[0].file_name().context("a name")?;
@@ -175,8 +174,7 @@ async fn matching_parts_are_those_of_the_trainer() -> Result<()> {
         page.rank(&query, hit).await?;
         // Where it has pressed a button, the pointer might choose a part.
         driver.action_chain().move_to(1, 1).perform().await?;
-        page.wait_for("document.querySelector('.ask').click(); return true")
-            .await?;
+        page.click(".ask").await?;
         page.wait_for("return document.querySelector('#why .squares') !== null")
             .await?;
         // How bright every part of the query is, then of the hit.
@@ -223,7 +221,7 @@ async fn matching_parts_are_those_of_the_trainer() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn several_queries_are_averaged() -> Result<()> {
     let served = Served::start()?;
-    let (first, gallery) = served.drawn()?;
+    let (first, gallery) = served.trained.drawn()?;
     let model = served.trained.path("f16");
     let second = &gallery[3];
     let alone = [
@@ -240,9 +238,8 @@ async fn several_queries_are_averaged() -> Result<()> {
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.rank(&first, &gallery).await?;
-        let click =
-            format!("document.querySelector('[data-name=\"{name}\"] .more').click(); return true");
-        page.wait_for(&click).await?;
+        let more = format!("[data-name=\"{name}\"] .more");
+        page.click(&more).await?;
         let hits = page.ranked().await?;
         ensure!(hits.len() == gallery.len() - 1, "{} hits", hits.len());
         for hit in &hits {

@@ -7,7 +7,7 @@ use std::io::Cursor;
 
 use anyhow::{Context, Result, ensure};
 use dcac_tests::browser::with_browser;
-use dcac_tests::page::{Page, click};
+use dcac_tests::page::Page;
 use dcac_tests::served::Served;
 use image::{ImageFormat, Rgb, RgbImage};
 use thirtyfour::{By, Key, WebDriver};
@@ -66,7 +66,7 @@ async fn box_size(page: &Page) -> Result<(f64, f64)> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn persons_are_cropped_out_of_photos() -> Result<()> {
     let served = Served::start()?;
-    let (_, gallery) = served.drawn()?;
+    let (_, gallery) = served.trained.drawn()?;
     let folder = tempfile::tempdir()?;
     let photo = folder.path().join("street.jpg");
     fs::write(&photo, turned_photo()?)?;
@@ -88,7 +88,7 @@ async fn persons_are_cropped_out_of_photos() -> Result<()> {
             (width - 135.0).abs() < 6.0 && (height - 240.0).abs() < 6.0,
             "a box of {width} x {height}"
         );
-        page.wait_for(&click("#add-crop")).await?;
+        page.click("#add-crop").await?;
         page.wait_for(
             "return document.querySelector('[data-name=\"street-1.png\"] img')?.complete ?? false",
         )
@@ -129,7 +129,7 @@ async fn persons_are_cropped_out_of_photos() -> Result<()> {
             (width - 190.0).abs() < 4.0 && (height - 474.0).abs() < 4.0,
             "pulled to {width} x {height}"
         );
-        page.wait_for(&click("#look-for-crop")).await?;
+        page.click("#look-for-crop").await?;
         let hits = page.ranked().await?;
         ensure!(hits.len() == 6, "{} hits", hits.len());
         let query: String = page
@@ -148,8 +148,7 @@ async fn persons_are_cropped_out_of_photos() -> Result<()> {
             .value("return document.querySelectorAll('#results .cut').length")
             .await?;
         ensure!(offered == 1, "{offered} pictures offer to be cropped");
-        page.wait_for(&click("[data-name=\"square.png\"] .cut"))
-            .await?;
+        page.click("[data-name=\"square.png\"] .cut").await?;
         page.wait_for("return document.querySelector('#stage img')?.naturalWidth === 200")
             .await?;
         Ok(())

@@ -7,7 +7,7 @@ use dcac_model::retrieval::{Map, cosine_scores, nearest};
 use dcac_tests::browser::with_browser;
 use dcac_tests::devtools;
 use dcac_tests::map::{self, LISTEN};
-use dcac_tests::page::{Page, click};
+use dcac_tests::page::Page;
 use dcac_tests::saved::Saved;
 use dcac_tests::served::Served;
 use dcac_tests::trainer::pictures;
@@ -44,7 +44,7 @@ fn shared(a: &[Vec<u32>], b: &[Vec<u32>]) -> f64 {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn the_map_keeps_neighbours_as_the_library_does() -> Result<()> {
     let served = Served::start()?;
-    let (query, _) = served.drawn()?;
+    let (query, _) = served.trained.drawn()?;
     let gallery = pictures(&served.trained.path("data/bounding_box_test"), 1, 64)?;
     with_browser(async |driver| {
         let listen = json!({ "source": LISTEN });
@@ -106,7 +106,7 @@ async fn the_map_keeps_neighbours_as_the_library_does() -> Result<()> {
         ensure!(mean(&same) < mean(&other), "persons are scattered");
 
         // The same again, from what is known already.
-        page.wait_for(&click("#show-ranking")).await?;
+        page.click("#show-ranking").await?;
         map::show(&page).await?;
         let again: Value = page.value("return window.maps.at(-1).points").await?;
         ensure!(again == last["points"], "another map");
@@ -154,8 +154,7 @@ async fn thousands_of_pictures_have_a_map() -> Result<()> {
             "return document.querySelector('#results li')?.ariaSetSize === '{count}'"
         ))
         .await?;
-        page.wait_for("document.querySelector('#results li button').click(); return true")
-            .await?;
+        page.click("#results li button").await?;
         page.ranked().await?;
         map::show(&page).await?;
         let maps: Vec<Value> = page.value("return window.maps").await?;

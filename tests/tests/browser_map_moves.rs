@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use dcac_tests::browser::with_browser;
 use dcac_tests::devtools;
 use dcac_tests::map::{self, key, tip};
-use dcac_tests::page::{Page, click};
+use dcac_tests::page::Page;
 use dcac_tests::served::Served;
 use xtask::paths;
 
@@ -16,7 +16,7 @@ use xtask::paths;
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn the_map_is_walked_and_clicked() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.resize(1280, 1600).await?;
@@ -123,7 +123,7 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
         page.wait_for(&send("'pointerdown', 'pointerup', 'pointerleave'"))
             .await?;
         page.wait_for(&looked_for(&other)).await?;
-        page.wait_for(&click("#show-ranking")).await?;
+        page.click("#show-ranking").await?;
         let hits = page.ranked().await?;
         ensure!(hits.len() == gallery.len() - 1, "{} hits", hits.len());
         ensure!(
@@ -139,7 +139,7 @@ async fn the_map_is_walked_and_clicked() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn two_fingers_stretch_the_map() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.resize(390, 844).await?;
@@ -210,7 +210,7 @@ const FOLLOW: &str = "
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn a_map_stands_still_for_those_who_want_that() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let mut places = Vec::new();
     for still in [false, true] {
         with_browser(async |driver| {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use dcac_tests::browser::with_browser;
-use dcac_tests::page::{Page, click};
+use dcac_tests::page::Page;
 use dcac_tests::served::Served;
 use serde_json::json;
 use thirtyfour::extensions::cdp::ChromeDevTools;
@@ -28,7 +28,7 @@ fn nameless(folder: &Path, crops: &[PathBuf]) -> Result<Vec<PathBuf>> {
 async fn of_thousands_of_pictures_few_are_in_the_page() -> Result<()> {
     const COUNT: usize = 3000;
     let served = Served::start()?;
-    let (_, gallery) = served.drawn()?;
+    let (_, gallery) = served.trained.drawn()?;
     let bytes = fs::read(&gallery[0])?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
@@ -80,8 +80,8 @@ async fn of_thousands_of_pictures_few_are_in_the_page() -> Result<()> {
                 "the page was {before} long and is {after}"
             );
         }
-        page.wait_for(&click("#edit-labels")).await?;
-        page.wait_for(&click("#more-labels")).await?;
+        page.click("#edit-labels").await?;
+        page.click("#more-labels").await?;
         page.wait_for("return document.querySelector('#labels tbody tr')?.dataset.name === 'one-50.jpg'")
             .await?;
         Ok(())
@@ -118,7 +118,7 @@ const KEPT: &str = "return new Promise(done => {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn labels_are_measured_and_kept_until_all_is_deleted() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let folder = tempfile::tempdir()?;
     let gallery = nameless(folder.path(), &gallery[..12])?;
     with_browser(async |driver| {
@@ -141,7 +141,7 @@ async fn labels_are_measured_and_kept_until_all_is_deleted() -> Result<()> {
         ensure!(page.value::<usize>(marked).await? == 0, "marks without labels");
         ensure!(page.text("measures").await?.is_empty(), "measures without labels");
 
-        page.wait_for(&click("#edit-labels")).await?;
+        page.click("#edit-labels").await?;
         let rows: usize = page
             .value("return document.querySelectorAll('#labels tbody tr').length")
             .await?;
@@ -162,7 +162,7 @@ async fn labels_are_measured_and_kept_until_all_is_deleted() -> Result<()> {
         let first = "return document.querySelector('#measures').dataset.map";
         let before: String = page.value(first).await?;
         page.wait_for(&typed("someone-02.jpg", "identity", "7")).await?;
-        page.wait_for("return document.querySelector('#measures')?.textContent.includes('3 pictures as queries') ?? false")
+        page.says("#measures", "3 pictures as queries")
             .await?;
         let after: String = page.value(first).await?;
         ensure!(before != after, "mAP stays {before}");
@@ -229,8 +229,8 @@ async fn labels_are_measured_and_kept_until_all_is_deleted() -> Result<()> {
             ensure!(found == count, "{found} of {label}: {captions:?}");
         }
 
-        page.wait_for(&click("#delete")).await?;
-        page.wait_for(&click("#delete-really")).await?;
+        page.click("#delete").await?;
+        page.click("#delete-really").await?;
         page.wait_for("return document.querySelector('#deleted').textContent !== ''")
             .await?;
         let left: (usize, usize, usize) = page.value(KEPT).await?;
@@ -251,7 +251,7 @@ async fn labels_are_measured_and_kept_until_all_is_deleted() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn as_many_hits_are_shown_as_one_wants() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         let all = page.rank(&query, &gallery).await?;
@@ -279,7 +279,7 @@ async fn as_many_hits_are_shown_as_one_wants() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn files_that_are_no_pictures_are_named_with_the_reason() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let folder = tempfile::tempdir()?;
     let jpeg = fs::read(&gallery[0])?;
     let mut far = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();

@@ -320,7 +320,7 @@ async fn nothing_can_be_sent_to_or_fetched_from_elsewhere() -> Result<()> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn axe_finds_nothing_serious() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let mut found = Vec::new();
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;

@@ -40,7 +40,7 @@ fn table(path: &Path) -> Result<Vec<Hit>> {
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn files_hold_what_the_page_shows() -> Result<()> {
     let served = Served::start()?;
-    let (query, mut gallery) = served.drawn()?;
+    let (query, mut gallery) = served.trained.drawn()?;
     // A name that a table has to quote.
     let folder = served.trained.path("taken");
     fs::create_dir(&folder)?;
@@ -183,7 +183,7 @@ fn reminded(trained: &Trained, folder: &str) -> Result<HashMap<String, Vec<(i64,
 #[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn pictures_remind_of_whom_the_trainer_names() -> Result<()> {
     let served = Served::start()?;
-    let (query, gallery) = served.drawn()?;
+    let (query, gallery) = served.trained.drawn()?;
     let trained = &served.trained;
     trained.run("export --run run --out told --with-classifier");
     let folder = trained.path("shown");
@@ -194,12 +194,11 @@ async fn pictures_remind_of_whom_the_trainer_names() -> Result<()> {
     let native = reminded(trained, "shown")?;
     let (told, plain) = (trained.path("told"), trained.path("f16"));
     let site = Site::serve(&[("told", &told), ("plain", &plain)], &[])?;
-    let explain = "document.querySelector('#results .ask').click(); return true";
     let explained = "return document.querySelector('#why .squares') !== null";
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu&model=told").await?;
         let hits = page.rank(&query, &gallery).await?;
-        page.wait_for(explain).await?;
+        page.click("#results .ask").await?;
         page.wait_for(explained).await?;
         let script = "return [...document.querySelectorAll('#reminds ol')].map(list =>
             [...list.children].map(line =>
@@ -230,7 +229,7 @@ async fn pictures_remind_of_whom_the_trainer_names() -> Result<()> {
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu&model=plain").await?;
         page.rank(&query, &gallery).await?;
-        page.wait_for(explain).await?;
+        page.click("#results .ask").await?;
         page.wait_for(explained).await?;
         let shown: bool = page
             .value("return document.querySelector('#reminds') !== null")
