@@ -157,11 +157,7 @@ fn sum_parts(
             sum
         })
         .collect();
-    let mut total = vec![0.0; width];
-    for part in &sums {
-        (total.iter_mut().zip(part)).for_each(|(sum, value)| *sum += value);
-    }
-    total
+    sum_rows(sums.iter().map(Vec::as_slice), width)
 }
 
 /// Sum of rows of `width` numbers, which may cancel: gradients of biases before a batch norm do.
