@@ -49,6 +49,7 @@ fn a_table_is_run_once_and_stands_beside_the_papers() {
     let first = reproduce(at.path(), "--table 8");
     assert_eq!(times(&first, "epoch   2/2"), 4);
     assert_eq!(times(&first, "not run: needs MS"), 4);
+    assert_eq!(times(&first, " left for all"), 3, "after the first of four");
     // One of them was killed before its end.
     let broken = at.path().join("all/runs/table-7-market1501-class-seed1234");
     let figures = || -> Value {
@@ -61,6 +62,7 @@ fn a_table_is_run_once_and_stands_beside_the_papers() {
     assert_eq!(times(&second, "finished already"), 3);
     assert_eq!(times(&second, "going on after epoch 2"), 1);
     assert_eq!(times(&second, "epoch   2/2"), 4, "of the other source");
+    assert_eq!(times(&second, " left for all"), 4);
     assert_eq!(figures()[0], before[0]);
     assert_eq!(
         figures()[1]["folder"],
@@ -69,6 +71,7 @@ fn a_table_is_run_once_and_stands_beside_the_papers() {
     );
     let third = reproduce(at.path(), &format!("--table 7 {mall}"));
     assert_eq!(times(&third, "finished already"), 8);
+    assert_eq!(times(&third, " left for all"), 0);
 
     let read = |name: &str| fs::read_to_string(at.path().join("all").join(name)).expect(name);
     let csv = read("table-7.csv");

@@ -8,9 +8,11 @@ mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use indicatif::HumanDuration;
 
 use crate::data::{self, TrainingSet, epoch_batches};
 use crate::device::{DeviceArgs, DeviceChoice};
@@ -181,8 +183,18 @@ fn describe(runs: &BTreeMap<&Path, &PlannedRun>) -> Result<()> {
 /// Trains what is not finished; a run that fails does not keep the others from it.
 fn train_all(runs: &BTreeMap<&Path, &PlannedRun>, device: DeviceChoice) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
+    // A run that cannot be read fails when its turn comes.
+    let unfinished = |folder: &Path| !matches!(RunState::of(folder), Ok(RunState::Finished));
+    let mut left = runs.keys().filter(|folder| unfinished(folder)).count() as u32;
+    let (started, mut trained) = (Instant::now(), 0);
     for (number, (folder, run)) in (1..).zip(runs) {
-        println!("\n[{number}/{}] {}", runs.len(), files::name(folder));
+        let new = unfinished(folder);
+        print!("\n[{number}/{}] {}", runs.len(), files::name(folder));
+        if new && trained > 0 {
+            let time = HumanDuration(started.elapsed() / trained * left);
+            print!(", {time} left for all");
+        }
+        println!();
         let request = TrainRequest {
             config: run.config.clone(),
             data: run.sources.clone(),
@@ -202,6 +214,8 @@ fn train_all(runs: &BTreeMap<&Path, &PlannedRun>, device: DeviceChoice) -> Resul
             }),
         };
         outcomes.insert(folder.to_path_buf(), outcome);
+        trained += u32::from(new);
+        left -= u32::from(new);
     }
     Ok(outcomes)
 }
