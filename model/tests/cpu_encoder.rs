@@ -179,6 +179,37 @@ fn sizes_that_fill_no_panel() {
 }
 
 #[test]
+fn a_picture_and_its_mirror_image_together() {
+    for vit in [odd(), with_bands(), VitConfig::tiny()] {
+        let (mut config, bytes) = random(&vit, Precision::F32);
+        let count = 2 * (300 / vit.tokens()).max(1);
+        let pixels = images(&config, count);
+        let rows = pixels.chunks(vit.width);
+        let mirrored: Vec<f32> = rows.flat_map(|row| row.iter().rev()).copied().collect();
+        let mut plain = Encoder::load(&config, &bytes, Kernel::PORTABLE).unwrap();
+        let (one, other) = (plain.features(&pixels), plain.features(&mirrored));
+        assert!(relative(&one.neck, &other.neck) > 1e-3);
+        let both = one.neck.iter().zip(&other.neck);
+        let both: Vec<f32> = both.map(|(a, b)| (a + b) / 2.0).collect();
+
+        config.flip = true;
+        let mut ours = Encoder::load(&config, &bytes, Kernel::PORTABLE).unwrap();
+        let found = ours.features(&pixels);
+        assert!(relative(&found.neck, &both) < 1e-5);
+        assert!(relative(&ours.embed(&mirrored), &found.embedding) < 1e-5);
+        assert_eq!(ours.embed(&pixels), found.embedding);
+        assert_eq!(found.patches, one.patches);
+
+        let device = Default::default();
+        let theirs = ReidEncoder::<Flex>::load(&config, &bytes, &device).unwrap();
+        let shape = [count, 3, vit.height, vit.width];
+        let tensor = Tensor::from_data(TensorData::new(pixels, shape), &device);
+        let expected: Vec<f32> = theirs.embed(tensor).into_data().to_vec().unwrap();
+        assert!(relative(&found.embedding, &expected) < 1e-5);
+    }
+}
+
+#[test]
 fn half_precision_weights_take_half_the_memory() {
     let [half, single] = [Precision::F16, Precision::F32].map(|precision| {
         let (config, bytes) = random(&VitConfig::tiny(), precision);

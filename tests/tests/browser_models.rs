@@ -72,6 +72,34 @@ async fn a_model_is_chosen_in_the_panel_and_named_in_the_address() -> Result<()>
 
 #[tokio::test]
 #[ignore = "needs a built site and a browser: cargo xtask test"]
+async fn mirror_images_count_and_embeddings_without_them_are_not_taken_for_theirs() -> Result<()> {
+    let trained = Trained::make()?;
+    trained.run("export --model f16 --out both --dtype f16 --flip");
+    let (query, gallery) = trained.drawn()?;
+    let (plain, both) = (trained.path("f16"), trained.path("both"));
+    let site = Site::serve(&[("plain", &plain), ("both", &both)], &[])?;
+    let (of_plain, of_both) = (
+        rank(&plain, &query, &gallery)?,
+        rank(&both, &query, &gallery)?,
+    );
+    ensure!(agree(&of_plain, &of_both).is_err(), "they answer alike");
+    for backend in ["cpu", "webgpu"] {
+        with_browser(async |driver| {
+            let choice = format!("?backend={backend}&model=plain");
+            let page = Page::open(&driver, &site.url(), &choice).await?;
+            agree(&page.rank(&query, &gallery).await?, &of_plain)?;
+            page.open_models().await?;
+            page.click("[data-model=\"both\"] .use").await?;
+            page.says("[data-model=\"both\"]", "In use").await?;
+            agree(&page.ranked().await?, &of_both)
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a built site and a browser: cargo xtask test"]
 async fn two_models_answer_beside_each_other() -> Result<()> {
     let trained = Trained::make()?;
     let (query, mut gallery) = trained.drawn()?;

@@ -130,7 +130,10 @@ fn built_searched_updated_and_damaged() {
     // Another model, another width, numbers that are none.
     let query = &queries[0].display();
     let other = format!("search --index ix --model f16 --query {query}");
-    fails(&at, &other, &["f16/model.safetensors", "ix"]);
+    fails(&at, &other, &["f16 is not the model", "ix"]);
+    ok(&at, "export --model f32 --out both --flip");
+    let flipped = format!("search --index ix --model both --query {query}");
+    fails(&at, &flipped, &["both is not the model", "ix"]);
     write(&at.join("wide.safetensors"), &names, &[0.5; 30], 10);
     fails(&at, "index --out ix --from wide.safetensors", &["10", "ix"]);
     ok(&at, "index --out narrow --from wide.safetensors");

@@ -34,6 +34,23 @@ fn run(at: &TempDir, line: &str) {
     trainer_ok(at.path(), line.split(' ')).expect(line);
 }
 
+/// Embeddings of a model that sees mirror images too.
+fn compare_flipped(at: &TempDir) {
+    run(at, "export --model model --out both --flip");
+    run(
+        at,
+        "extract --model both --images crops --out both.safetensors",
+    );
+    run(at, "export --model both --out both-onnx --format onnx");
+    ok(
+        at,
+        "check.py both-onnx/model.onnx crops both.safetensors 1e-5",
+    );
+    let plain = "check.py both-onnx/model.onnx crops expected.safetensors 1e-3";
+    let (succeeded, said) = script(at, plain);
+    assert!(!succeeded && said.contains("difference <= bound"), "{said}");
+}
+
 /// A folder with a model of random weights, its crops and the trainer's embeddings of them.
 fn prepare(size: &str) -> TempDir {
     let at = tempfile::tempdir().expect("a folder");
@@ -73,7 +90,9 @@ fn a_tiny_encoder_in_onnx_runtime() {
 #[test]
 fn convolutions_before_the_patches_in_onnx_runtime() {
     compare(&prepare("stem"));
-    compare(&prepare("bands"));
+    let bands = prepare("bands");
+    compare(&bands);
+    compare_flipped(&bands);
 }
 
 #[test]

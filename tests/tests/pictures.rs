@@ -151,6 +151,15 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
     assert!((number(&rarer["held_out"], "right") - 0.001).abs() < 1e-9);
     assert!(rarer.get("held_out_answers").is_none());
 
+    // Embeddings with mirror images are others: it is not theirs.
+    at.run("export --model f32 --out both --flip");
+    assert_eq!(at.json("both/config.json")["flip"], true);
+    let facts = at.json("both/manifest.json");
+    assert!(facts.get("calibration").is_none() && facts.get("metrics").is_none());
+    assert!(facts["provenance"].is_object());
+    at.run("export --model f32 --out same");
+    assert_eq!(at.json("same/manifest.json")["calibration"], rarer);
+
     // Too few pairs, and scores that re-ranking has changed, tell nothing.
     let manifest = fs::read(at.path("f16/manifest.json")).ok();
     let synth = "synth --out few --domain campus --ids 4 --images-per-id 4 --seed 9";

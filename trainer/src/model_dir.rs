@@ -10,6 +10,7 @@ use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::retrieval::Calibration;
 use dcac_model::weights::Precision;
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{files, onnx};
 
@@ -149,6 +150,12 @@ pub fn read(folder: &Path) -> Result<(EncoderConfig, Vec<u8>)> {
     }
     let bytes = files::read(&folder.join(WEIGHTS))?;
     Ok((config, bytes))
+}
+
+/// What tells embeddings of a model folder from those of other models.
+pub fn mark(folder: &Path) -> Result<String> {
+    let (config, weights) = read(folder)?;
+    Ok(config.mark(&files::hex(&Sha256::digest(weights))))
 }
 
 /// Adds an entry to the manifest of a model folder, or replaces it; nothing else changes.

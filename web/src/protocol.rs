@@ -270,7 +270,8 @@ pub struct ModelCard {
     pub name: String,
     /// Name for people.
     pub title: String,
-    /// SHA-256 of its weights.
+    /// What tells its embeddings from those of other models: the SHA-256 of its weights, and more
+    /// where that is not all.
     pub digest: String,
     /// Lines of a table: what, and its value.
     pub facts: Vec<(String, String)>,

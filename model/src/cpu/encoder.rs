@@ -30,6 +30,8 @@ pub struct Encoder {
     norm: Norm,
     head: Linear,
     neck: Neck,
+    /// Whether mirror images are embedded too.
+    flip: bool,
     /// Images that are computed together.
     together: usize,
     patches: Packed,
@@ -50,7 +52,8 @@ pub struct Features {
     pub embedding: Vec<f32>,
     /// The neck's output before that, which a classifier takes, `[n, embedding]`.
     pub neck: Vec<f32>,
-    /// Tokens of the patches after the last norm, row by row, `[n, patches, dim]`.
+    /// Tokens of the patches after the last norm, row by row, `[n, patches, dim]`; of the images as
+    /// they are.
     pub patches: Vec<f32>,
 }
 
@@ -102,6 +105,7 @@ impl Encoder {
             norm,
             head,
             neck,
+            flip: config.flip,
             together,
             scratch: Scratch::new(&vit, rows)?,
             patches: Packed::with_space(rows, depth)?,
@@ -129,7 +133,7 @@ impl Encoder {
         let mut embeddings = Vec::new();
         for images in self.groups(pixels) {
             self.forward(images, self.pools());
-            self.finish(&mut embeddings);
+            self.finish(images, &mut embeddings);
         }
         normalize(&mut embeddings, self.vit.embedding);
         embeddings
@@ -143,12 +147,12 @@ impl Encoder {
         let (mut neck, mut patches) = (Vec::new(), Vec::new());
         for images in self.groups(pixels) {
             self.forward(images, Wanted::All);
-            self.finish(&mut neck);
             for row in (0..self.stream.rows()).filter(|row| row % self.stream.tokens > 0) {
                 let start = patches.len();
                 patches.resize(start + self.vit.dim, 0.0);
                 self.norm.apply(self.stream.row(row), &mut patches[start..]);
             }
+            self.finish(images, &mut neck);
         }
         let mut embedding = neck.clone();
         normalize(&mut embedding, self.vit.embedding);
@@ -231,8 +235,25 @@ impl Encoder {
         }
     }
 
+    /// Appends the neck's output for all images in the stream, those with these pixels.
+    fn finish(&mut self, pixels: &[f32], out: &mut Vec<f32>) {
+        let start = out.len();
+        self.finish_stream(out);
+        if !self.flip {
+            return;
+        }
+        let rows = pixels.chunks(self.vit.width);
+        let mirrored: Vec<f32> = rows.flat_map(|row| row.iter().rev()).copied().collect();
+        self.forward(&mirrored, self.pools());
+        let mut others = Vec::new();
+        self.finish_stream(&mut others);
+        for (value, other) in out[start..].iter_mut().zip(others) {
+            *value = (*value + other) / 2.0;
+        }
+    }
+
     /// Appends the neck's output for every image in the stream.
-    fn finish(&mut self, out: &mut Vec<f32>) {
+    fn finish_stream(&mut self, out: &mut Vec<f32>) {
         let (x, embedding) = (&self.stream, self.vit.embedding);
         let (dim, bands) = (self.vit.dim, self.vit.bands);
         let together = (x.tokens - 1) / bands.max(1);

@@ -16,6 +16,10 @@ pub struct EncoderConfig {
     pub vit: VitConfig,
     /// How a picture becomes the encoder's input.
     pub preprocess: Preprocess,
+    /// Whether an embedding is that of a picture and its mirror image together: the mean of what
+    /// the neck gives for both, as FastReID's `TEST.FLIP`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
 }
 
 impl EncoderConfig {
@@ -34,7 +38,16 @@ impl EncoderConfig {
                 mean: [0.5; 3],
                 std: [0.5; 3],
             },
+            flip: false,
             vit,
+        }
+    }
+
+    /// What tells its embeddings from those of other models, from the SHA-256 of its weights.
+    pub fn mark(&self, weights: &str) -> String {
+        match self.flip {
+            true => format!("{weights}+flip"),
+            false => weights.to_string(),
         }
     }
 

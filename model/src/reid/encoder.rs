@@ -13,6 +13,8 @@ use crate::weights::{self, Precision, WeightsError};
 pub struct ReidEncoder<B: Backend> {
     pub(super) vit: VisionTransformer<B>,
     pub(super) neck: BatchNorm1d<B>,
+    /// Whether mirror images are embedded too.
+    flip: bool,
 }
 
 /// Embedding and what leads to it, of a batch.
@@ -21,7 +23,8 @@ pub struct Features<B: Backend> {
     pub embedding: Tensor<B, 2>,
     /// The same before it is normalised: what the classifier takes.
     pub neck: Tensor<B, 2>,
-    /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`.
+    /// Tokens of the patches after the last norm, row by row, `[B, patches, dim]`; of the images as
+    /// they are.
     pub patches: Tensor<B, 3>,
 }
 
@@ -31,6 +34,7 @@ impl<B: Backend> ReidEncoder<B> {
         Self {
             vit: VisionTransformer::new(&config.vit, device),
             neck: BatchNorm1d::new(config.vit.embedding, device),
+            flip: config.flip,
         }
     }
 
@@ -64,19 +68,29 @@ impl<B: Backend> ReidEncoder<B> {
     /// L2-normalised embeddings `[B, embedding]` of normalised images
     /// `[B, 3, height, width]`, with the neck's running statistics.
     pub fn embed(&self, images: Tensor<B, 4>) -> Tensor<B, 2> {
-        l2_normalize(self.neck.forward(self.vit.forward(images).embedding))
+        l2_normalize(self.forward(images).0)
     }
 
     /// [`Self::embed`], the neck's output and the patch tokens behind it.
     pub fn features(&self, images: Tensor<B, 4>) -> Features<B> {
-        let output = self.vit.forward(images);
-        let [batch, tokens, _] = output.tokens.dims();
-        let neck = self.neck.forward(output.embedding);
+        let (neck, tokens) = self.forward(images);
+        let [batch, count, _] = tokens.dims();
         Features {
             embedding: l2_normalize(neck.clone()),
             neck,
-            patches: output.tokens.slice([0..batch, 1..tokens]),
+            patches: tokens.slice([0..batch, 1..count]),
         }
+    }
+
+    /// The neck's output and all tokens.
+    fn forward(&self, images: Tensor<B, 4>) -> (Tensor<B, 2>, Tensor<B, 3>) {
+        let mirrored = self.flip.then(|| images.clone().flip([3]));
+        let output = self.vit.forward(images);
+        let embedding = match mirrored.map(|images| self.vit.forward(images).embedding) {
+            Some(mirrored) => (output.embedding + mirrored) / 2.0,
+            None => output.embedding,
+        };
+        (self.neck.forward(embedding), output.tokens)
     }
 
     /// What the neck takes, `[B, embedding]`, with marks `[B, dim]` on the class tokens.

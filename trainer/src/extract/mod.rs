@@ -72,7 +72,7 @@ pub fn run(args: &ExtractArgs) -> Result<()> {
         .map(|path| files::name_within(&args.images, path))
         .collect();
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let model = files::sha256(&args.model.join(model_dir::WEIGHTS))?;
+    let model = model_dir::mark(&args.model)?;
     let mut part = Part::open(out, &model, &names, embedder.width)?;
     let bar = progress::bar("images", paths.len());
     bar.inc(part.done() as u64);

@@ -9,7 +9,7 @@ use clap::Args;
 use super::builder::Builder;
 use super::source::Source;
 use crate::stop::{self, Stopped};
-use crate::{files, model_dir, progress};
+use crate::{model_dir, progress};
 
 /// Rows of a segment unless told.
 pub const SEGMENT_ROWS: u32 = 1 << 18;
@@ -109,7 +109,7 @@ fn model(args: &IndexArgs, sources: &[Source]) -> Result<Option<String>> {
     let Some(folder) = &args.model else {
         return Ok(told);
     };
-    let own = files::sha256(&folder.join(model_dir::WEIGHTS))?;
+    let own = model_dir::mark(folder)?;
     match told {
         Some(told) if told != own => bail!(
             "the embeddings were not made by {}: they name weights with SHA-256 {told}, these have {own}",

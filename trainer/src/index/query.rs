@@ -72,11 +72,10 @@ pub fn run(args: &SearchArgs) -> Result<()> {
     }
     let gallery = Gallery::open(&args.index, !args.unchecked)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let weights = args.model.join(model_dir::WEIGHTS);
     match gallery.model() {
-        Some(own) if own != files::sha256(&weights)? => bail!(
-            "{} is not the model of {}: its embeddings come from weights with SHA-256 {own}",
-            weights.display(),
+        Some(own) if own != model_dir::mark(&args.model)? => bail!(
+            "{} is not the model of {}: its embeddings come from {own} (SHA-256 of weights, +flip with mirror images)",
+            args.model.display(),
             args.index.display()
         ),
         Some(_) => (),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use burn::tensor::backend::Backend;
 use dcac_model::clip::VitConfig;
-use dcac_model::reid::ReidEncoder;
+use dcac_model::reid::{EncoderConfig, ReidEncoder};
 use dcac_model::weights::Precision;
 
 use super::graph::Initializer;
@@ -22,7 +22,9 @@ const TOKENS: &str = "tokens_shape";
 /// The graph of an encoder, and its weights.
 pub fn graph<B: Backend>(
     encoder: &ReidEncoder<B>,
-    config: &VitConfig,
+    EncoderConfig {
+        vit: config, flip, ..
+    }: &EncoderConfig,
     precision: Precision,
 ) -> Result<(GraphProto, Vec<Initializer>)> {
     let mut net = Layers::new(encoder, precision);
@@ -35,15 +37,54 @@ pub fn graph<B: Backend>(
     net.graph.integers(HEADS, &[0, tokens, heads, head]);
     net.graph.integers(TOKENS, &[0, tokens, dim]);
 
-    let x = embed_patches(&mut net, config, "images")?;
+    let images = match flip {
+        true => with_mirrored(&mut net),
+        false => "images".to_string(),
+    };
+    let x = embed_patches(&mut net, config, &images)?;
     let x = (0..config.depth).try_fold(x, |x, i| block(&mut net, &format!("blocks.{i}"), &x))?;
     let embedding = project(&mut net, config, &x)?;
+    let embedding = match flip {
+        true => mean_of_both(&mut net, config, &embedding),
+        false => embedding,
+    };
     neck(&mut net, &embedding)?;
     Ok(net.finish()?.finish(
         "encoder",
         ValueInfo::batch_of("images", &[3, config.height, config.width]),
         ValueInfo::batch_of("embeddings", &[config.embedding]),
     ))
+}
+
+/// The batch, then the mirror images of all of it.
+fn with_mirrored(net: &mut Layers) -> String {
+    // The whole last axis from its end to its beginning.
+    for (name, value) in [
+        ("last_column", -1),
+        ("before_first_column", i64::MIN),
+        ("column_axis", 3),
+        ("backwards", -1),
+    ] {
+        net.graph.integers(name, &[value]);
+    }
+    let range = [
+        "images",
+        "last_column",
+        "before_first_column",
+        "column_axis",
+        "backwards",
+    ];
+    let mirrored = net.node("mirrored/Slice", "Slice", range);
+    let axis = vec![Attribute::int("axis", 0)];
+    (net.graph).node("mirrored/Concat", "Concat", ["images", &mirrored], axis)
+}
+
+/// The mean of what the two halves of a batch give.
+fn mean_of_both(net: &mut Layers, config: &VitConfig, x: &str) -> String {
+    (net.graph).integers("halves_shape", &[2, -1, config.embedding as i64]);
+    let halves = net.reshape("halves", x, "halves_shape");
+    let axes = vec![Attribute::ints("axes", &[0]), Attribute::int("keepdims", 0)];
+    (net.graph).node("halves/ReduceMean", "ReduceMean", [&halves], axes)
 }
 
 /// Images to the tokens that the first block takes.

@@ -36,7 +36,7 @@ pub fn write<B: Backend>(
     config: &EncoderConfig,
     precision: Precision,
 ) -> Result<()> {
-    let (graph, tensors) = encoder::graph(encoder, &config.vit, precision)?;
+    let (graph, tensors) = encoder::graph(encoder, config, precision)?;
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "trainer".into(),

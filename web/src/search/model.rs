@@ -76,7 +76,7 @@ pub async fn load(
         .map(|(weights, identities)| Source::new(&folder.name, weights, identities, &config));
     let card = ModelCard {
         title: manifest.title.clone().unwrap_or(folder.name.clone()),
-        digest: promise.sha256.to_lowercase(),
+        digest: config.mark(&promise.sha256.to_lowercase()),
         facts: facts(&manifest, &config, total),
         calibration: manifest.calibration,
         name: folder.name,
@@ -166,10 +166,14 @@ impl Folder {
 /// What the page tells about a model. Whatever the manifest lacks is left out.
 fn facts(manifest: &Manifest, config: &EncoderConfig, bytes: u64) -> Vec<(String, String)> {
     let vit = &config.vit;
+    let mirrored = match config.flip {
+        true => " and its mirror image",
+        false => "",
+    };
     let mut facts = vec![(
         "Encoder".to_string(),
         format!(
-            "vision transformer, {} blocks of width {}, input {} × {} pixels",
+            "vision transformer, {} blocks of width {}, input {} × {} pixels{mirrored}",
             vit.depth, vit.dim, vit.width, vit.height
         ),
     )];

@@ -81,7 +81,7 @@ pub fn run(order: &Order) -> Result<()> {
     steps.run("export, and find out what scores mean", "10 s", || {
         files::remove(&model)?;
         trainer::run(
-            &["export", "--dtype", "f16"],
+            &["export", "--dtype", "f16", "--flip"],
             &[("--run", &trained), ("--out", &model)],
         )?;
         let people = market(&data().join("meaning"));
