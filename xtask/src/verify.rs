@@ -58,6 +58,13 @@ pub fn run(source: Source) -> Result<()> {
         cargo.arg("clippy").args(WORKSPACE).arg("--all-targets");
         check(cargo.args(["--", "-D", "warnings"]))
     });
+    // What a machine without a GPU can tell of the trainer's other devices.
+    step("clippy of GPU builds", &mut || {
+        let mut cargo = process::cargo();
+        cargo.arg("clippy").args(WORKSPACE);
+        cargo.args(["--features", "trainer/cuda,trainer/wgpu"]);
+        check(cargo.args(["--", "-D", "warnings"]))
+    });
     step("documentation", &mut || {
         let mut cargo = process::cargo();
         cargo.arg("doc").args(WORKSPACE).arg("--no-deps");
