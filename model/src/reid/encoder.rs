@@ -84,13 +84,19 @@ impl<B: Backend> ReidEncoder<B> {
 
     /// The neck's output and all tokens.
     fn forward(&self, images: Tensor<B, 4>) -> (Tensor<B, 2>, Tensor<B, 3>) {
-        let mirrored = self.flip.then(|| images.clone().flip([3]));
-        let output = self.vit.forward(images);
-        let embedding = match mirrored.map(|images| self.vit.forward(images).embedding) {
-            Some(mirrored) => (output.embedding + mirrored) / 2.0,
-            None => output.embedding,
+        let [batch, ..] = images.dims();
+        let images = match self.flip {
+            true => Tensor::cat(vec![images.clone(), mirrored(images)], 0),
+            false => images,
         };
-        (self.neck.forward(embedding), output.tokens)
+        let output = self.vit.forward(images);
+        let (mut embedding, mut tokens) = (output.embedding, output.tokens);
+        if self.flip {
+            let half = |from| embedding.clone().slice([from..from + batch]);
+            embedding = (half(0) + half(batch)) / 2.0;
+            tokens = tokens.slice([0..batch]);
+        }
+        (self.neck.forward(embedding), tokens)
     }
 
     /// What the neck takes, `[B, embedding]`, with marks `[B, dim]` on the class tokens.
@@ -115,6 +121,21 @@ impl<B: Backend> ReidEncoder<B> {
         self.neck = self.neck.absorb(stats);
         self
     }
+}
+
+/// Images from right to left, each number times 1: kernels that turn tensors around would be a
+/// tenth of the browser's program.
+fn mirrored<B: Backend>(images: Tensor<B, 4>) -> Tensor<B, 4> {
+    let (shape, device) = (images.shape(), images.device());
+    let width = shape[3];
+    let mut turn = vec![0.0_f32; width * width];
+    for (row, column) in (0..width).zip((0..width).rev()) {
+        turn[row * width + column] = 1.0;
+    }
+    let turn: Tensor<B, 2> = Tensor::from_data(TensorData::new(turn, [width, width]), &device);
+    let rows: Tensor<B, 2> = images.reshape([-1, width as i32]);
+    let turn = turn.cast(rows.dtype());
+    rows.matmul(turn).reshape(shape)
 }
 
 /// Scales every row of `[B, D]` to length 1.
