@@ -150,6 +150,10 @@ fn unknown_names() {
     );
     let dtype = "export --run run --out o33 --dtype f8";
     fails(&at, dtype, "o33", &["f8", "f16"]);
+    // The model has no part in it.
+    let gpu = "evaluate --model f16 --data market1501=data --device wgpu --json o34";
+    let build = "error: --device wgpu is not part of this program; build it with";
+    fails(&at, gpu, "o34", &[build]);
 }
 
 #[test]

@@ -85,8 +85,13 @@ impl Embedder {
     /// Opens an exported model.
     pub fn open(folder: &Path, device: DeviceChoice) -> Result<Self> {
         let (config, bytes) = model_dir::read(folder)?;
-        dispatch(device, Open { config, bytes })
-            .with_context(|| format!("cannot load {}", folder.join(model_dir::WEIGHTS).display()))
+        let weights = folder.join(model_dir::WEIGHTS);
+        let open = Open {
+            config,
+            bytes,
+            weights,
+        };
+        dispatch(device, open)
     }
 
     /// The embedder of an encoder in memory.
@@ -265,6 +270,8 @@ pub fn report_broken(broken: &[Broken]) {
 struct Open {
     config: EncoderConfig,
     bytes: Vec<u8>,
+    /// The file that they come from.
+    weights: PathBuf,
 }
 
 impl Job for Open {
@@ -274,7 +281,8 @@ impl Job for Open {
     where
         B::Device: 'static,
     {
-        let encoder = ReidEncoder::<B::InnerBackend>::load(&self.config, &self.bytes, device)?;
+        let encoder = ReidEncoder::<B::InnerBackend>::load(&self.config, &self.bytes, device)
+            .with_context(|| format!("cannot load {}", self.weights.display()))?;
         Ok(Embedder::new(encoder, &self.config, device))
     }
 }
