@@ -92,9 +92,9 @@ impl<B: Backend> ReidEncoder<B> {
         let output = self.vit.forward(images);
         let (mut embedding, mut tokens) = (output.embedding, output.tokens);
         if self.flip {
-            let half = |from| embedding.clone().slice([from..from + batch]);
+            let half = |from| embedding.clone().narrow(0, from, batch);
             embedding = (half(0) + half(batch)) / 2.0;
-            tokens = tokens.slice([0..batch]);
+            tokens = tokens.narrow(0, 0, batch);
         }
         (self.neck.forward(embedding), tokens)
     }
