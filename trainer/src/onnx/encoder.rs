@@ -58,23 +58,8 @@ pub fn graph<B: Backend>(
 
 /// The batch, then the mirror images of all of it.
 fn with_mirrored(net: &mut Layers) -> String {
-    // The whole last axis from its end to its beginning.
-    for (name, value) in [
-        ("last_column", -1),
-        ("before_first_column", i64::MIN),
-        ("column_axis", 3),
-        ("backwards", -1),
-    ] {
-        net.graph.integers(name, &[value]);
-    }
-    let range = [
-        "images",
-        "last_column",
-        "before_first_column",
-        "column_axis",
-        "backwards",
-    ];
-    let mirrored = net.node("mirrored/Slice", "Slice", range);
+    // The whole last axis, from its end to before its beginning.
+    let mirrored = net.slice("mirrored", "images", [-1, i64::MIN], 3, -1);
     let axis = vec![Attribute::int("axis", 0)];
     (net.graph).node("mirrored/Concat", "Concat", ["images", &mirrored], axis)
 }
@@ -239,11 +224,7 @@ fn project(net: &mut Layers, config: &VitConfig, x: &str) -> Result<String> {
 /// The mean token of every band, one after another.
 fn means(net: &mut Layers, config: &VitConfig, tokens: &str) -> String {
     let [bands, dim, count] = [config.bands, config.dim, config.tokens()].map(|size| size as i64);
-    for (name, value) in [("first_patch", 1), ("last_patch", count), ("token_axis", 1)] {
-        net.graph.integers(name, &[value]);
-    }
-    let range = [tokens, "first_patch", "last_patch", "token_axis"];
-    let patches = net.node("bands/Slice", "Slice", range);
+    let patches = net.slice("bands", tokens, [1, count], 1, 1);
     (net.graph).integers("bands_shape", &[0, bands, (count - 1) / bands, dim]);
     let patches = net.reshape("bands", &patches, "bands_shape");
     let axes = vec![Attribute::ints("axes", &[2]), Attribute::int("keepdims", 0)];

@@ -147,6 +147,28 @@ impl Layers {
         self.graph.node(name, op_type, inputs, Vec::new())
     }
 
+    /// What lies between two places of an axis, so many steps apart.
+    pub fn slice(&mut self, name: &str, x: &str, ends: [i64; 2], axis: i64, step: i64) -> String {
+        let [start, end] = ends;
+        let range = [
+            ("start", start),
+            ("end", end),
+            ("axis", axis),
+            ("step", step),
+        ];
+        let range = range.map(|(part, value)| {
+            let constant = format!("{name}/{part}");
+            self.graph.integers(&constant, &[value]);
+            constant
+        });
+        let [start, end, axis, step] = range.each_ref().map(String::as_str);
+        self.node(
+            format!("{name}/Slice"),
+            "Slice",
+            [x, start, end, axis, step],
+        )
+    }
+
     /// Another shape, by the name of that.
     pub fn reshape(&mut self, name: &str, x: &str, shape: &str) -> String {
         self.node(format!("{name}/Reshape"), "Reshape", [x, shape])

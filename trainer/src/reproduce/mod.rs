@@ -6,7 +6,7 @@ mod roles;
 mod show;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -184,13 +184,13 @@ fn describe(runs: &BTreeMap<&Path, &PlannedRun>) -> Result<()> {
 fn train_all(runs: &BTreeMap<&Path, &PlannedRun>, device: DeviceChoice) -> Result<Outcomes> {
     let mut outcomes = Outcomes::new();
     // A run that cannot be read fails when its turn comes.
-    let unfinished = |folder: &Path| !matches!(RunState::of(folder), Ok(RunState::Finished));
-    let mut left = runs.keys().filter(|folder| unfinished(folder)).count() as u32;
+    let mut new: BTreeSet<&Path> = runs.keys().copied().collect();
+    new.retain(|folder| !matches!(RunState::of(folder), Ok(RunState::Finished)));
     let (started, mut trained) = (Instant::now(), 0);
     for (number, (folder, run)) in (1..).zip(runs) {
-        let new = unfinished(folder);
         print!("\n[{number}/{}] {}", runs.len(), files::name(folder));
-        if new && trained > 0 {
+        if trained > 0 && new.contains(folder) {
+            let left = new.len() as u32 - trained;
             let time = HumanDuration(started.elapsed() / trained * left);
             print!(", {time} left for all");
         }
@@ -214,8 +214,7 @@ fn train_all(runs: &BTreeMap<&Path, &PlannedRun>, device: DeviceChoice) -> Resul
             }),
         };
         outcomes.insert(folder.to_path_buf(), outcome);
-        trained += u32::from(new);
-        left -= u32::from(new);
+        trained += u32::from(new.contains(folder));
     }
     Ok(outcomes)
 }
