@@ -56,10 +56,10 @@ impl Size {
         match self {
             Self::Tiny => Recipe {
                 config: "tiny-stem-dcac.toml",
-                vision: "--steps 5000 --batch 96 --rate 2e-3 --uses 3",
+                vision: "--steps 10000 --batch 96 --rate 2e-3 --uses 3",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 times: [
-                    "50 min on two cores",
+                    "95 min on two cores",
                     "20 min on two cores",
                     "8 min on two cores",
                 ],
