@@ -1,4 +1,4 @@
-//! `trainer bench step` and `bench encode` at a size that takes a second.
+//! `trainer bench step`, `bench encode` and `bench agree` at a size that takes a second.
 
 use std::fs;
 
@@ -46,6 +46,43 @@ fn a_step_is_timed_by_stage() {
 }
 
 #[test]
+fn devices_and_number_formats_are_compared() {
+    let at = tempfile::tempdir().expect("a folder");
+    let config = config();
+    let line = ["bench", "agree", "--config", &config, "--json", "out.json"];
+    let compared = |more: &[&str]| -> Value {
+        trainer_ok(at.path(), [&line[..], more].concat()).expect("no difference to speak of");
+        let text = fs::read(at.path().join("out.json")).expect("a file");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    let same = compared(&["--loss-bound", "0", "--gradient-bound", "0"]);
+    for part in ["U-Net", "classifier", "condition", "encoder"] {
+        assert!(
+            same["gradients"][part]["norm"].as_f64() > Some(0.0),
+            "{part}"
+        );
+    }
+    for format in ["bf16", "f16"] {
+        let set = format!("precision={format}");
+        let rounded = compared(&["--set", &set]);
+        let expected = &same["losses"]["L_dif"];
+        assert_eq!(
+            rounded["losses"]["L_dif"][1], expected[1],
+            "random numbers are the same"
+        );
+        assert_ne!(rounded["losses"]["L_dif"][0], expected[0], "{format}");
+        let bounds = ["--loss-bound", "1e-9", "--gradient-bound", "1e-9"];
+        let line = [&line[..], &["--set", &set], &bounds].concat();
+        let here = format!("cpu {format} does not compute what cpu f32 does");
+        trainer_fails(
+            at.path(),
+            line,
+            &[&here, "L_pcl differs by", "the gradient of encoder."],
+        );
+    }
+}
+
+#[test]
 fn wrong_numbers_are_refused() {
     let at = tempfile::tempdir().expect("a folder");
     let config = config();
@@ -53,6 +90,12 @@ fn wrong_numbers_are_refused() {
         ("step", "--steps=0", "--steps"),
         ("step", "--identities=1", "--identities"),
         ("encode", "--batch=0", "--batch"),
+        ("agree", "--identities=1", "--identities"),
+        (
+            "agree",
+            "--against-precision=f64",
+            "choose f32, bf16 or f16",
+        ),
         ("step", "--set=optim.base=1", "base"),
     ] {
         let line = ["bench", part, "--config", &config, option];

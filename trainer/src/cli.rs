@@ -58,7 +58,7 @@ enum Command {
     Import(import::ImportArgs),
     /// Write the page of a finished run again: curves, figures, queries in pictures
     Report(report::ReportArgs),
-    /// Measure how fast parts of this program are
+    /// Measure how fast parts of this program are, and whether devices agree
     Bench(bench::BenchArgs),
     /// Print parameters and operations of a configuration
     Info(info::InfoArgs),

@@ -11,6 +11,7 @@ use burn::backend::autodiff::checkpoint::strategy::{
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend, DeviceId, DeviceOps};
 use clap::Args;
+use dcac_model::nn::Compute;
 
 /// What a tensor holds, row-major. Waits until its device has computed it.
 pub fn numbers<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Result<Vec<f32>> {
@@ -48,10 +49,10 @@ impl FromStr for DeviceChoice {
 
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.kind())?;
         match self {
-            Self::Cpu => f.write_str("cpu"),
-            Self::Wgpu => f.write_str("wgpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            Self::Cuda(index) => write!(f, ":{index}"),
+            Self::Cpu | Self::Wgpu => Ok(()),
         }
     }
 }
@@ -79,6 +80,14 @@ pub fn first_of_one_kind(devices: &[DeviceChoice]) -> Result<DeviceChoice> {
         Some(other) => bail!("--device names {first} and {other}, expected devices of one kind"),
         None => Ok(first),
     }
+}
+
+/// That a device computes in a number format.
+pub fn computes_in<B: Backend>(device: &B::Device, precision: Compute) -> Result<()> {
+    if !B::supports_dtype(device, precision.dtype()) {
+        bail!("this device does not compute in {precision}; set precision=f32");
+    }
+    Ok(())
 }
 
 /// Devices as `--device` names them.

@@ -4,6 +4,9 @@
 //! in it; norms and softmax compute in f32. Weights are cast on the way, so a trained one
 //! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
 
+use std::fmt;
+use std::str::FromStr;
+
 #[cfg(feature = "flex")]
 use burn::module::Param;
 #[cfg(feature = "training")]
@@ -37,6 +40,26 @@ impl Compute {
             Self::Bf16 => DType::BF16,
             Self::F16 => DType::F16,
         }
+    }
+}
+
+impl fmt::Display for Compute {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
+}
+
+impl FromStr for Compute {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::F32, Self::Bf16, Self::F16];
+        (all.into_iter().find(|format| format.to_string() == text))
+            .ok_or_else(|| format!("`{text}` is no number format; choose f32, bf16 or f16"))
     }
 }
 

@@ -19,4 +19,4 @@ pub use layout::{Layout, Place, unet_to_diffusers, vae_to_diffusers};
 #[cfg(feature = "tensors")]
 pub use store::{little_endian, load, save};
 #[cfg(feature = "training")]
-pub use tensors::{Values, assign, shapes, transposed, values};
+pub use tensors::{Values, assign, gradients, shapes, transposed, values};

@@ -3,9 +3,15 @@
 #[cfg(feature = "training")]
 use std::collections::BTreeMap;
 
+#[cfg(feature = "training")]
+use burn::module::AutodiffModule;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+#[cfg(feature = "training")]
+use burn::optim::GradientsParams;
 use burn::prelude::*;
 use burn::tensor::DType;
+#[cfg(feature = "training")]
+use burn::tensor::backend::AutodiffBackend;
 
 #[cfg(feature = "training")]
 use super::WeightsError;
@@ -37,25 +43,38 @@ pub fn shapes<B: Backend, M: Module<B>>(module: &M) -> BTreeMap<String, Vec<usiz
 /// Every tensor of a module, under its stored name and in its stored layout.
 pub fn values<B: Backend, M: Module<B>>(module: &M) -> Vec<Values> {
     let mut values = Vec::new();
-    each(module, |place, tensor| {
-        // Linear layers hold rows of as many numbers as they have outputs.
-        let swapped = place.swapped.then(|| place.shape[0]);
-        let tensor = tensor();
-        let read = move || {
-            let numbers = tensor.to_data().convert::<f32>().into_vec();
-            let numbers = numbers.map_err(|error| format!("{error:?}"))?;
-            Ok(match swapped {
-                Some(width) => transposed(&numbers, width),
-                None => numbers,
-            })
-        };
-        values.push(Values {
-            name: place.name,
-            shape: place.shape,
-            read: Box::new(read),
-        });
-    });
+    each(module, |place, tensor| values.push(place.values(tensor())));
     values
+}
+
+/// The gradients of a module's tensors that have one, stored as the tensors are.
+#[cfg(feature = "training")]
+pub fn gradients<B: AutodiffBackend, M: AutodiffModule<B>>(
+    module: &M,
+    gradients: &GradientsParams,
+) -> Vec<Values> {
+    struct Found<'a>(Walk, &'a GradientsParams, Vec<Values>);
+
+    impl<B: Backend> ModuleVisitor<B> for Found<'_> {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.0.exit();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            if let Some(gradient) = self.1.get::<B, D>(param.id) {
+                let place = self.0.place(param);
+                self.2.push(place.values(gradient.reshape([-1])));
+            }
+        }
+    }
+
+    let mut found = Found(Walk::default(), gradients, Vec::new());
+    Module::<B::InnerBackend>::visit(&module.valid(), &mut found);
+    found.2
 }
 
 /// Calls `visit` with where every tensor of a module is stored and what gives its numbers, row
@@ -159,6 +178,27 @@ struct Place {
     shape: Vec<usize>,
     /// Whether its two axes are stored in the other order.
     swapped: bool,
+}
+
+impl Place {
+    /// What is stored of the numbers of a tensor, row by row.
+    fn values<B: Backend>(self, tensor: Tensor<B, 1>) -> Values {
+        // Linear layers hold rows of as many numbers as they have outputs.
+        let swapped = self.swapped.then(|| self.shape[0]);
+        let read = move || {
+            let numbers = tensor.to_data().convert::<f32>().into_vec();
+            let numbers = numbers.map_err(|error| format!("{error:?}"))?;
+            Ok(match swapped {
+                Some(width) => transposed(&numbers, width),
+                None => numbers,
+            })
+        };
+        Values {
+            name: self.name,
+            shape: self.shape,
+            read: Box::new(read),
+        }
+    }
 }
 
 impl Walk {

@@ -69,14 +69,14 @@ impl Job for EncodeJob<'_> {
         println!(
             "encoder, {} images, {}: {:.2} ms ({:.2} to {:.2}), {:.0} images/s",
             args.batch,
-            args.measurement.device.device,
+            args.measurement.subject.device.device,
             1e3 * median,
             1e3 * low,
             1e3 * high,
             args.batch as f64 / median
         );
         Ok(json!({
-            "device": args.measurement.device.device.to_string(),
+            "device": args.measurement.subject.device.device.to_string(),
             "images": args.batch,
             "encode": spread(&times),
         }))

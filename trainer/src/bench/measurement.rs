@@ -10,26 +10,49 @@ use crate::config::RunConfig;
 use crate::device::{DeviceArgs, Job, dispatch};
 use crate::files;
 
-/// What is measured, how often and where.
+/// What is measured, and where.
 #[derive(Args)]
-pub struct Measurement {
+pub struct Subject {
     /// TOML file of the training
     #[arg(long)]
     config: PathBuf,
     /// Override a key of the configuration, such as precision=bf16
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Write the figures to this file too
+    #[arg(long)]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+impl Subject {
+    /// The configuration.
+    pub fn config(&self) -> Result<RunConfig> {
+        RunConfig::read(&self.config, &self.set)
+    }
+
+    /// Writes the figures where they are wanted.
+    pub fn keep(&self, figures: &Value) -> Result<()> {
+        if let Some(json) = &self.json {
+            files::write_json(json, figures)?;
+            println!("{}", json.display());
+        }
+        Ok(())
+    }
+}
+
+/// What is timed, and how often.
+#[derive(Args)]
+pub struct Measurement {
     /// Times before the measurement
     #[arg(long, default_value_t = 5)]
     pub warmup: usize,
     /// Times that are measured; those of a training step once more by stage
     #[arg(long, default_value_t = 20)]
     pub steps: usize,
-    /// Write the figures to this file too
-    #[arg(long)]
-    json: Option<PathBuf>,
     #[command(flatten)]
-    pub device: DeviceArgs,
+    pub subject: Subject,
 }
 
 impl Measurement {
@@ -38,16 +61,12 @@ impl Measurement {
         if self.steps == 0 {
             bail!("expected --steps of 1 at least");
         }
-        RunConfig::read(&self.config, &self.set)
+        self.subject.config()
     }
 
     /// Runs it, and writes the figures where they are wanted.
     pub fn run(&self, job: impl Job<Output = Value>) -> Result<()> {
-        let figures = dispatch(self.device.device, job)?;
-        if let Some(json) = &self.json {
-            files::write_json(json, &figures)?;
-            println!("{}", json.display());
-        }
-        Ok(())
+        self.subject
+            .keep(&dispatch(self.subject.device.device, job)?)
     }
 }

@@ -1,5 +1,6 @@
-//! `trainer bench`: how fast parts of the program are, by themselves.
+//! `trainer bench`: how fast parts of the program are, by themselves, and whether devices agree.
 
+mod agree;
 mod encode;
 mod eval;
 mod index;
@@ -24,6 +25,8 @@ enum Part {
     Loader(loader::LoaderArgs),
     /// Train on random pictures: times of a step and its stages
     Step(step::StepArgs),
+    /// Compare losses and gradients of a step on random pictures with those of another device
+    Agree(agree::AgreeArgs),
     /// Embed random pictures
     Encode(encode::EncodeArgs),
     /// Evaluate and re-rank drawn embeddings
@@ -37,6 +40,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.part {
         Part::Loader(args) => loader::run(args),
         Part::Step(args) => step::run(args),
+        Part::Agree(args) => agree::run(args),
         Part::Encode(args) => encode::run(args),
         Part::Eval(args) => eval::run(args),
         Part::Index(args) => index::run(args),

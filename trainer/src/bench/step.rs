@@ -34,13 +34,19 @@ pub struct StepArgs {
 /// Prints medians and spreads.
 pub fn run(args: &StepArgs) -> Result<()> {
     let config = args.measurement.config()?;
-    if args.identities < config.sampler.identities {
+    enough(args.identities, &config)?;
+    args.measurement.run(StepJob { args, config })
+}
+
+/// That there are as many identities as a batch has.
+pub fn enough(identities: usize, config: &RunConfig) -> Result<()> {
+    if identities < config.sampler.identities {
         bail!(
             "expected --identities of {} at least, as many as a batch has",
             config.sampler.identities
         );
     }
-    args.measurement.run(StepJob { args, config })
+    Ok(())
 }
 
 struct StepJob<'a> {
@@ -61,14 +67,8 @@ impl Job for StepJob<'_> {
         B::seed(device, config.seed);
         let model = Dcac::<B>::new(&config.model, args.identities, device);
         let model = model.hold_frozen(&config.model);
-        let mut trainer = Trainer::new(&config, model, Group::alone(), device);
-        let batch = batch(&config, args.identities);
-        let width = config.model.encoder.vit.embedding;
-        let mut rng = random::stream(config.seed, "memory of a benchmark", 0);
-        let prototypes = random::normals(&mut rng, args.identities * width);
-        trainer.memory = PrototypeMemory::from_prototypes(prototypes, width);
+        let (mut trainer, batch, latents) = drawn(&config, args.identities, model, device)?;
         let count = batch.labels.len();
-        let latents = diffusion.map(|diffusion| LatentCache::drawn(count, diffusion, config.seed));
 
         let mut step = |number: usize, costs: &mut Costs| -> Result<f64> {
             let since = Instant::now();
@@ -105,7 +105,7 @@ impl Job for StepJob<'_> {
         println!(
             "{} of {count} images, {}: {:.1} ms ({:.1} to {:.1}), {:.0} images/s; first step {first:.1} s",
             config.method(),
-            args.measurement.device.device,
+            args.measurement.subject.device.device,
             1e3 * median,
             1e3 * low,
             1e3 * high,
@@ -129,7 +129,7 @@ impl Job for StepJob<'_> {
             .collect();
         Ok(json!({
             "method": config.method(),
-            "device": args.measurement.device.device.to_string(),
+            "device": args.measurement.subject.device.device.to_string(),
             "images": count,
             "step": spread(&whole),
             "first": first,
@@ -139,6 +139,26 @@ impl Job for StepJob<'_> {
             "peak_memory_bytes": peak_memory(),
         }))
     }
+}
+
+/// A model among what it is trained with, all of it random and the same on every device: memory,
+/// a batch and its latents.
+pub fn drawn<B: AutodiffBackend>(
+    config: &RunConfig,
+    identities: usize,
+    model: Dcac<B>,
+    device: &B::Device,
+) -> Result<(Trainer<B>, TrainBatch, Option<LatentCache>)> {
+    let mut trainer = Trainer::new(config, model, Group::alone(), device);
+    let width = config.model.encoder.vit.embedding;
+    let mut rng = random::stream(config.seed, "memory of a benchmark", 0);
+    let features = random::normals(&mut rng, identities * width);
+    let every: Vec<usize> = (0..identities).collect();
+    trainer.memory = PrototypeMemory::from_features(&features, width, &every, identities)?;
+    let batch = batch(config, identities);
+    let latents = (config.model.diffusion.as_ref())
+        .map(|diffusion| LatentCache::drawn(batch.labels.len(), diffusion, config.seed));
+    Ok((trainer, batch, latents))
 }
 
 /// Waits until everything queued is done.

@@ -101,10 +101,7 @@ impl Job for TrainJob {
         B::Device: 'static,
     {
         let request = &self.request;
-        let precision = request.config.model.precision;
-        if !B::supports_dtype(device, precision.dtype()) {
-            bail!("this device does not compute in {precision:?}; set precision = \"f32\"");
-        }
+        device::computes_in::<B>(device, request.config.model.precision)?;
         let link = match &request.node {
             Some(node) => Some(node.join(self.facts()?)?),
             None => None,

@@ -125,7 +125,7 @@ impl<B: AutodiffBackend> Trainer<B> {
     }
 
     /// Forward and backward of a whole batch.
-    fn pass(
+    pub fn pass(
         &self,
         batch: &TrainBatch,
         latents: Option<NoisedLatents<B>>,
@@ -255,7 +255,7 @@ impl<B: AutodiffBackend> Trainer<B> {
 }
 
 /// What forward and backward of a batch give.
-pub(super) struct Pass<B: AutodiffBackend> {
+pub struct Pass<B: AutodiffBackend> {
     /// Total, ID loss, contrastive loss, accuracy and, unless it is the baseline, denoising
     /// loss of the whole batch.
     pub losses: Vec<f32>,
