@@ -56,12 +56,12 @@ impl Size {
         match self {
             Self::Tiny => Recipe {
                 config: "tiny-stem-dcac.toml",
-                vision: "--steps 10000 --batch 96 --rate 2e-3 --uses 3",
+                vision: "--steps 5000 --batch 96 --rate 2e-3 --uses 3",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 times: [
-                    "95 min on two cores",
-                    "20 min on two cores",
-                    "8 min on two cores",
+                    "45 min on two cores",
+                    "12 min on two cores",
+                    "6 min on two cores",
                 ],
             },
             // Not yet run to its end anywhere: the times of the long steps are not known. Pictures
