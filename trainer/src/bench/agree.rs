@@ -228,13 +228,11 @@ fn differences(
         let names: Vec<&String> = found.keys().chain(expected.keys()).filter(one).collect();
         bail!("on one of both alone there are gradients of {names:?}");
     }
+    let wide = |numbers: &[f32]| -> Vec<f64> { numbers.iter().copied().map(f64::from).collect() };
+    let squares = |numbers: &[f64]| numbers.iter().map(|number| number * number).sum::<f64>();
     let mut parts = BTreeMap::new();
     for (name, numbers) in expected {
-        let squares = numbers
-            .iter()
-            .map(|&number| f64::from(number).powi(2))
-            .sum::<f64>();
-        *parts.entry(part(name)).or_insert(0.0) += squares;
+        *parts.entry(part(name)).or_insert(0.0) += squares(&wide(numbers));
     }
     let mut differences = BTreeMap::new();
     for (name, expected) in expected {
@@ -244,15 +242,14 @@ fn differences(
             error: 0.0,
             worst: name.clone(),
         });
-        let pairs = found[name].iter().zip(expected);
-        let apart =
-            pairs.map(|(&found, &expected)| (f64::from(found) - f64::from(expected)).powi(2));
-        let own = expected
-            .iter()
-            .map(|&number| f64::from(number).powi(2))
-            .sum::<f64>()
-            .sqrt();
-        let error = apart.sum::<f64>().sqrt() / own.max(0.1 * norm);
+        let (found, expected) = (wide(&found[name]), wide(expected));
+        let apart: Vec<f64> = found.iter().zip(&expected).map(|(a, b)| a - b).collect();
+        let apart = squares(&apart).sqrt();
+        // A part that nothing reaches, on either side, agrees.
+        let error = match apart {
+            0.0 => 0.0,
+            _ => apart / squares(&expected).sqrt().max(0.1 * norm),
+        };
         if is_beyond(error, difference.error) {
             (difference.error, difference.worst) = (error, name.clone());
         }
@@ -290,11 +287,17 @@ mod tests {
         };
         let expected = gradients(3.0, 1e-6, 2.0);
         let found = differences(&gradients(3.5, 2e-6, 2.0), &expected).expect("the same names");
+        // The other parameter's is twice what it should be, but far below the part's norm.
         assert_eq!(found["encoder"].worst, "encoder.neck.weight");
         assert!((found["encoder"].error - 0.1).abs() < 1e-6 && found["encoder"].norm > 5.0);
         assert_eq!(found["condition"].error, 0.0);
-        // Twice as large as it should be, but far below the part's norm.
         assert!(found.len() == 2);
+        let idle = gradients(3.0, 1e-6, 0.0);
+        let found = differences(&idle, &idle).expect("the same names");
+        assert_eq!(
+            (found["condition"].norm, found["condition"].error),
+            (0.0, 0.0)
+        );
         let lost = differences(&gradients(f32::NAN, 1e-6, 2.0), &expected).expect("the same names");
         assert!(lost["encoder"].error.is_nan() && lost["encoder"].worst == "encoder.neck.weight");
         let error = differences(&BTreeMap::new(), &expected)
