@@ -42,7 +42,13 @@ fn a_step_is_timed_by_stage() {
     let without = measured("step", &["--set", "diffusion.enabled=false"]);
     assert!(without["forward_tflop"].as_f64() < step["forward_tflop"].as_f64());
     assert!(without["stages"]["VAE, if not kept"].is_null());
-    sound(&measured("encode", &["--batch", "3"])["encode"]);
+    let encode = measured("encode", &["--batch", "3"]);
+    sound(&encode["encode"]);
+    // No GPU: what the process held, where the system tells.
+    for figures in [&step, &encode] {
+        let held = figures["peak_memory_bytes"].as_u64();
+        assert!(!cfg!(target_os = "linux") || held.is_some_and(|bytes| bytes > 10_000_000));
+    }
 }
 
 #[test]

@@ -138,6 +138,5 @@ fn drawn_people_are_healthy() {
     let (fit, found, said) = at.doctor("market1501=data");
     assert!(fit, "{said}");
     let findings = found["findings"].as_array().expect("findings");
-    assert_eq!(findings.len(), 1, "{said}");
-    assert!(said.contains("not the published set"), "{said}");
+    assert!(findings.is_empty(), "{said}");
 }

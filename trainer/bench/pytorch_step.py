@@ -101,6 +101,7 @@ def main():
         once()
     wait()
     if device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     times = []
     for _ in range(args.steps):
@@ -111,7 +112,8 @@ def main():
     times.sort()
     figures = {args.part: [times[len(times) // 2], times[0], times[-1]], "first": first}
     if device.type == "cuda":
-        figures["peak_memory_bytes"] = torch.cuda.max_memory_allocated()
+        # What the allocator has taken, as the other side reports it.
+        figures["peak_memory_bytes"] = torch.cuda.max_memory_reserved()
     print(json.dumps(figures))
 
 

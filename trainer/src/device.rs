@@ -1,5 +1,6 @@
 //! Backends: the one place that names them.
 
+use std::any::Any;
 use std::fmt;
 use std::str::FromStr;
 
@@ -88,6 +89,28 @@ pub fn computes_in<B: Backend>(device: &B::Device, precision: Compute) -> Result
         bail!("this device does not compute in {precision}; set precision=f32");
     }
     Ok(())
+}
+
+/// Bytes that the allocator of a GPU has taken for tensors, those that it keeps for the next ones
+/// too; none of a CPU.
+pub fn gpu_memory<B: Backend>(device: &B::Device) -> Option<u64>
+where
+    B::Device: 'static,
+{
+    let device: &dyn Any = device;
+    let found = None;
+    #[cfg(feature = "wgpu")]
+    let found = found.or_else(|| reserved::<burn::cubecl::wgpu::WgpuRuntime>(device));
+    #[cfg(feature = "cuda")]
+    let found = found.or_else(|| reserved::<burn::cubecl::cuda::CudaRuntime>(device));
+    let _ = device;
+    found
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn reserved<R: burn::cubecl::Runtime>(device: &dyn Any) -> Option<u64> {
+    let usage = R::client(device.downcast_ref()?).memory_usage().ok()?;
+    Some(usage.bytes_reserved)
 }
 
 /// Devices as `--device` names them.

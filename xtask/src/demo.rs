@@ -1,6 +1,5 @@
 //! The whole road at a size that two CPU cores carry: data, training, evaluation, site.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -17,8 +16,7 @@ const SEEN: &str = "plaza";
 const UNSEEN: &str = "mall";
 /// Domain that tells what the DCAC model's scores mean: neither trained nor judged on.
 const CALIBRATION: &str = "campus";
-const IDS: &str = "160";
-const IMAGES_PER_ID: &str = "12";
+const PEOPLE: [&str; 4] = ["--ids", "160", "--images-per-id", "12"];
 
 /// The models by file name of their configuration, and what the table calls them.
 const MODELS: [(&str, &str); 2] = [("dcac", "DCAC"), ("baseline", "baseline")];
@@ -84,25 +82,8 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
 }
 
 fn draw(domain: &str) -> Result<()> {
-    let folder = data(domain);
-    let options = [
-        "--domain",
-        domain,
-        "--ids",
-        IDS,
-        "--images-per-id",
-        IMAGES_PER_ID,
-    ];
-    // Beside the data and not among them, where it would be taken for a part of the layout.
-    let record = data(&format!("{domain}.txt"));
-    if fs::read_to_string(&record).is_ok_and(|drawn| drawn == options.join(" ")) && folder.is_dir()
-    {
-        println!("{} is drawn already", shown(&folder));
-        return Ok(());
-    }
-    files::remove(&folder)?;
-    trainer::run(&[&["synth"], &options[..]].concat(), &[("--out", &folder)])?;
-    files::write(&record, &options.join(" "))
+    let options = [&["--domain", domain], &PEOPLE[..]].concat();
+    trainer::draw(&options, &data(domain))
 }
 
 fn train(model: &str) -> Result<()> {

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use crate::{paths, process};
+use serde_json::Value;
+
+use crate::{files, paths, process};
 
 /// Builds the trainer. The whole workspace is named so that its dependencies get the same
 /// features as in tests, and are compiled once for both. `features` are empty or named as
@@ -26,6 +28,21 @@ pub fn feature(device: &str) -> &'static str {
         Some("wgpu") => "trainer/wgpu",
         _ => "",
     }
+}
+
+/// Draws people by options of `trainer synth`, each with its value, unless `out` holds them already.
+pub fn draw(options: &[&str], out: &Path) -> Result<()> {
+    let about = files::read_json(&out.join("drawn.json")).unwrap_or_default();
+    let said = |option: &str| match &about[option.trim_start_matches("--").replace('-', "_")] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if options.chunks(2).all(|pair| said(pair[0]) == pair[1]) {
+        println!("{} is drawn already", shown(out));
+        return Ok(());
+    }
+    files::remove(out)?;
+    run(&[&["synth"], options].concat(), &[("--out", out)])
 }
 
 /// Runs the trainer and shows the command, so that it can be typed again.

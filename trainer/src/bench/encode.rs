@@ -11,11 +11,11 @@ use dcac_model::nn::hold_frozen;
 use dcac_model::reid::ReidEncoder;
 use serde_json::{Value, json};
 
-use super::measurement::Measurement;
+use super::measurement::{Held, Measurement};
 use super::step::synchronise;
 use super::times::spread;
 use crate::config::RunConfig;
-use crate::device::Job;
+use crate::device::{Job, gpu_memory};
 
 /// `trainer bench encode`.
 #[derive(Args)]
@@ -55,14 +55,18 @@ impl Job for EncodeJob<'_> {
         let shape = [args.batch, 3, encoder.vit.height, encoder.vit.width];
         let pictures = Tensor::<B::InnerBackend, 4>::random(shape, Distribution::Default, device);
         let pictures = pictures.cast(dtype);
-        let mut times = Vec::new();
+        let (mut times, mut memory) = (Vec::new(), None);
         for number in 0..args.measurement.warmup + args.measurement.steps {
+            if number == args.measurement.warmup {
+                B::memory_cleanup(device);
+            }
             let since = Instant::now();
             let embeddings = model.embed(pictures.clone());
             synchronise::<B::InnerBackend>(device)?;
             drop(embeddings);
             if number >= args.measurement.warmup {
                 times.push(since.elapsed().as_secs_f64());
+                memory = memory.max(gpu_memory::<B>(device));
             }
         }
         let [median, low, high] = spread(&times);
@@ -75,10 +79,13 @@ impl Job for EncodeJob<'_> {
             1e3 * high,
             args.batch as f64 / median
         );
+        let memory = Held(memory);
+        println!("{memory}");
         Ok(json!({
             "device": args.measurement.subject.device.device.to_string(),
             "images": args.batch,
             "encode": spread(&times),
+            "peak_memory_bytes": memory.bytes(),
         }))
     }
 }

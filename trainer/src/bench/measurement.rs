@@ -1,5 +1,6 @@
 //! What measurements of the model have in common.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use crate::config::RunConfig;
 use crate::device::{DeviceArgs, Job, dispatch};
 use crate::files;
+use crate::train::peak_memory;
 
 /// What is measured, and where.
 #[derive(Args)]
@@ -68,5 +70,25 @@ impl Measurement {
     pub fn run(&self, job: impl Job<Output = Value>) -> Result<()> {
         self.subject
             .keep(&dispatch(self.subject.device.device, job)?)
+    }
+}
+
+/// The most memory that was held: what a GPU's allocator had taken, or this process's main memory.
+pub struct Held(pub Option<u64>);
+
+impl Held {
+    /// Of the GPU if there is one, else of the process if the system tells.
+    pub fn bytes(&self) -> Option<u64> {
+        self.0.or_else(peak_memory)
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let whose = self.0.map_or("main memory", |_| "memory of the GPU");
+        match self.bytes() {
+            Some(bytes) => write!(f, "{whose}: {:.2} GB at most", bytes as f64 / 1e9),
+            None => write!(f, "{whose}: not known"),
+        }
     }
 }

@@ -12,13 +12,13 @@ use dcac_model::diffusion::VaeEncoder;
 use dcac_model::loss::PrototypeMemory;
 use serde_json::{Value, json};
 
-use super::measurement::Measurement;
+use super::measurement::{Held, Measurement};
 use super::times::{Times, spread};
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
 use crate::device::Job;
 use crate::parallel::Group;
-use crate::train::{Costs, LatentCache, Trainer, peak_memory};
+use crate::train::{Costs, LatentCache, Trainer};
 use crate::{info, random};
 
 /// `trainer bench step`.
@@ -84,9 +84,12 @@ impl Job for StepJob<'_> {
         for number in 0..args.measurement.warmup {
             step(number + 2, &mut Costs::default())?;
         }
+        B::memory_cleanup(device);
+        let mut costs = Costs::default();
         let whole = (0..args.measurement.steps)
-            .map(|number| step(number + 2, &mut Costs::default()))
+            .map(|number| step(number + 2, &mut costs))
             .collect::<Result<Vec<f64>>>()?;
+        let memory = Held(costs.gpu_memory_bytes);
         let mut stages = Times::default();
         for number in 0..args.measurement.steps {
             let mut costs = Costs::waiting();
@@ -124,6 +127,7 @@ impl Job for StepJob<'_> {
             "forward {forward:.3} TFLOP a step: {:.3} TFLOP/s if backward is twice a forward; a large matrix product reaches {rate:.3}",
             3.0 * forward / median
         );
+        println!("{memory}");
         let stages: serde_json::Map<String, Value> = (stages.iter())
             .map(|(name, times)| (name.to_string(), json!(spread(times))))
             .collect();
@@ -136,7 +140,7 @@ impl Job for StepJob<'_> {
             "stages": stages,
             "forward_tflop": forward,
             "product_tflops": rate,
-            "peak_memory_bytes": peak_memory(),
+            "peak_memory_bytes": memory.bytes(),
         }))
     }
 }

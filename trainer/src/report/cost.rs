@@ -32,6 +32,9 @@ fn spent(cost: &RunCost, history: &History) -> Markup {
             @if let Some(speed) = median_speed(history) {
                 div { dt { "Images per second" } dd { (format!("{speed:.1}")) " (median step)" } }
             }
+            @if let Some(bytes) = cost.costs.gpu_memory_bytes {
+                div { dt { "Peak GPU memory" } dd { (HumanBytes(bytes)) } }
+            }
             @if let Some(bytes) = cost.peak_memory_bytes {
                 div { dt { "Peak main memory" } dd { (HumanBytes(bytes)) } }
             }

@@ -40,7 +40,7 @@ pub struct MeasuredCost {
     pub step_ms: Option<f64>,
     /// Operations of a batch's forward, in 10^12.
     pub forward_tflops: Option<f64>,
-    /// The most memory that the run held, in 10^9 bytes.
+    /// The most memory that the run held on a GPU, else in main memory, in 10^9 bytes.
     pub memory_gb: Option<f64>,
     /// Trained parameters in millions.
     pub trainable_millions: Option<f64>,
@@ -151,7 +151,8 @@ fn cost(run: &PlannedRun) -> Result<MeasuredCost> {
     if let Some(spent) = RunCost::read(&run.folder)? {
         let seconds: f64 = spent.costs.stages.iter().map(|stage| stage.seconds).sum();
         cost.step_ms = (spent.steps > 0).then(|| 1e3 * seconds / spent.steps as f64);
-        cost.memory_gb = spent.peak_memory_bytes.map(|bytes| bytes as f64 / 1e9);
+        let bytes = spent.costs.gpu_memory_bytes.or(spent.peak_memory_bytes);
+        cost.memory_gb = bytes.map(|bytes| bytes as f64 / 1e9);
     }
     Ok(cost)
 }

@@ -118,7 +118,7 @@ fn cost_words((ours, paper): (Option<f64>, f64)) -> String {
     format!("{ours} ({paper})")
 }
 
-const COST_NOTE: &str = "Costs: the paper's on an NVIDIA RTX A6000 with batches of 64. Ours of the device that trained; memory is the process's main memory.";
+const COST_NOTE: &str = "Costs: the paper's on an NVIDIA RTX A6000 with batches of 64. Ours of the device that trained; memory is a GPU's as its allocator has taken it, on a CPU the process's main memory.";
 
 /// The table for a README or a terminal.
 pub fn markdown(table: &Table, rows: &[Filled], about: &Note) -> String {

@@ -46,6 +46,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::files::{self, NewFolder};
 use layout::{GALLERY, Planned, QUERY, TRAIN};
@@ -53,10 +54,19 @@ use picture::Studio;
 
 pub use domain::{Domain, domains};
 
+/// The file of a drawn folder that says how it was drawn.
+const ABOUT: &str = "drawn.json";
+
+/// Whether a folder holds people drawn by [`generate`].
+pub fn is_drawn(folder: &Path) -> bool {
+    folder.join(ABOUT).is_file()
+}
+
 /// What to draw.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct SynthConfig {
     /// Folder to create; may exist when empty.
+    #[serde(skip)]
     pub out: PathBuf,
     /// Name of one of [`domains`].
     pub domain: String,
@@ -111,6 +121,11 @@ pub fn generate(
     sheet::contact_sheet(&studio, config.ids)?
         .save(&sheet)
         .with_context(|| format!("cannot write {}", sheet.display()))?;
+    let about = SynthConfig {
+        cameras: Some(cameras),
+        ..config.clone()
+    };
+    files::write_json(&folder.draft().join(ABOUT), &about)?;
     folder.publish()?;
     let count = |name| pictures.iter().filter(|p| p.folder == name).count();
     Ok(SynthSummary {
@@ -231,6 +246,13 @@ mod tests {
             (18, 3, 3)
         );
         assert!(config.out.join("contact-sheet.png").is_file());
+        assert!(is_drawn(&config.out));
+        let about = fs::read(config.out.join(ABOUT)).unwrap();
+        let about: serde_json::Value = serde_json::from_slice(&about).unwrap();
+        let again = serde_json::json!({
+            "domain": "plaza", "ids": 6, "images_per_id": 6, "cameras": 6, "seed": 5,
+        });
+        assert_eq!(about, again);
         let names = fs::read_dir(root.path()).unwrap().count();
         assert_eq!(names, 1, "no draft is left behind");
         for (path, bytes) in bytes(&config.out) {

@@ -17,6 +17,9 @@ pub struct Costs {
     pub stages: Vec<Cost>,
     /// Everything else.
     pub other: Vec<Cost>,
+    /// The most that the allocator of a GPU had taken after a step; none of a CPU.
+    #[serde(default)]
+    pub gpu_memory_bytes: Option<u64>,
     /// Seconds since the run's start, pauses between stop and resume left out.
     pub wall_seconds: f64,
     /// Whether a step waits for the device at the end of every stage, so that times are the

@@ -22,7 +22,7 @@ use super::metrics::StepMetrics;
 use super::seam::Seam;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
-use crate::device::numbers;
+use crate::device::{gpu_memory, numbers};
 use crate::parallel::Group;
 
 /// Model, optimiser and memory.
@@ -121,6 +121,7 @@ impl<B: AutodiffBackend> Trainer<B> {
         self.memory
             .update(&features, &batch.labels, loss.gamma, loss.memory_update);
         costs.stage("memory", clock);
+        costs.gpu_memory_bytes = costs.gpu_memory_bytes.max(gpu_memory::<B>(&self.device));
         Ok(metrics)
     }
 

@@ -139,15 +139,8 @@ fn long(arguments: &[&str], size: Size, device: &str, out: &Path, done: &str) ->
 }
 
 fn draw(domain: &str, options: &[&str], name: &str) -> Result<()> {
-    let out = data().join(name);
-    if out.is_dir() {
-        println!("{} is drawn already", shown(&out));
-        return Ok(());
-    }
-    trainer::run(
-        &[&["synth", "--domain", domain], options].concat(),
-        &[("--out", &out)],
-    )
+    let options = [&["--domain", domain], options].concat();
+    trainer::draw(&options, &data().join(name))
 }
 
 fn measure(model: &Path, data: &str, size: Size, name: &str) -> Result<Value> {
