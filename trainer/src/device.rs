@@ -91,6 +91,11 @@ pub fn computes_in<B: Backend>(device: &B::Device, precision: Compute) -> Result
     Ok(())
 }
 
+/// Whether a device is the CPU.
+pub fn is_cpu<B: Backend>(device: &B::Device) -> bool {
+    (device as &dyn Any).is::<burn_flex::FlexDevice>()
+}
+
 /// Bytes that the allocator of a GPU has taken for tensors, those that it keeps for the next ones
 /// too; none of a CPU.
 pub fn gpu_memory<B: Backend>(device: &B::Device) -> Option<u64>

@@ -17,8 +17,9 @@ use indicatif::ProgressBar;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::cpu_encoder::CpuEncoder;
 use crate::data::read_pixels;
-use crate::device::{DeviceChoice, Job, dispatch, numbers};
+use crate::device::{DeviceChoice, Job, dispatch, is_cpu, numbers};
 use crate::model_dir;
 
 /// What becomes of files that are no whole pictures.
@@ -95,11 +96,29 @@ impl Embedder {
     }
 
     /// The embedder of an encoder in memory.
+    ///
+    /// # Errors
+    /// Weights that are not finite, and too little memory.
     pub fn new<B: Backend>(
         encoder: ReidEncoder<B>,
         config: &EncoderConfig,
         device: &B::Device,
-    ) -> Self {
+    ) -> Result<Self> {
+        let with = |forward, tokens| Self {
+            forward,
+            tokens,
+            vit: config.vit.clone(),
+            preprocess: config.preprocess.clone(),
+            width: config.vit.embedding,
+        };
+        if is_cpu::<B>(device) {
+            let encoder = Rc::new(CpuEncoder::new(&encoder, config)?);
+            let for_tokens = Rc::clone(&encoder);
+            return Ok(with(
+                Box::new(move |pixels, _| encoder.embed(&pixels)),
+                Box::new(move |pixels, _| for_tokens.patches(&pixels)),
+            ));
+        }
         let device = device.clone();
         let (height, width) = (config.preprocess.height, config.preprocess.width);
         let encoder = Rc::new(encoder);
@@ -108,16 +127,13 @@ impl Embedder {
             Tensor::<B, 4>::from_data(data, &device)
         };
         let (for_tokens, images_of) = (Rc::clone(&encoder), images.clone());
-        Self {
-            forward: Box::new(move |pixels, count| numbers(encoder.embed(images(pixels, count)))),
-            tokens: Box::new(move |pixels, count| {
+        Ok(with(
+            Box::new(move |pixels, count| numbers(encoder.embed(images(pixels, count)))),
+            Box::new(move |pixels, count| {
                 let features = for_tokens.features(images_of(pixels, count));
                 numbers(features.patches)
             }),
-            vit: config.vit.clone(),
-            preprocess: config.preprocess.clone(),
-            width: config.vit.embedding,
-        }
+        ))
     }
 
     /// Embeds files batch by batch, in their order; the next ones are decoded meanwhile.
@@ -283,6 +299,6 @@ impl Job for Open {
     {
         let encoder = ReidEncoder::<B::InnerBackend>::load(&self.config, &self.bytes, device)
             .with_context(|| format!("cannot load {}", self.weights.display()))?;
-        Ok(Embedder::new(encoder, &self.config, device))
+        Embedder::new(encoder, &self.config, device)
     }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod classifier;
 mod cli;
 mod config;
+mod cpu_encoder;
 mod data;
 mod device;
 mod doctor;

@@ -1,10 +1,12 @@
 //! Images to embeddings.
 
+use std::sync::Arc;
+
 use super::block::{Block, Scratch, Stream, Wanted};
 use super::kernel::Kernel;
 use super::maths::{Norm, normalize};
 use super::product::{Linear, Packed, Target, whole};
-use super::stem::Stem;
+use super::stem::{self, Stem};
 use crate::clip::VitConfig;
 use crate::reid::EncoderConfig;
 use crate::weights::WeightsError;
@@ -17,8 +19,14 @@ const TOGETHER: usize = 264;
 /// Added to the neck's running variance.
 const NECK_EPSILON: f32 = 1e-5;
 
-/// Vision transformer and batch-norm neck, ready to compute.
+/// Vision transformer and batch-norm neck, ready to compute on one thread.
 pub struct Encoder {
+    weights: Arc<Weights>,
+    space: Space,
+}
+
+/// What does not change.
+struct Weights {
     kernel: Kernel,
     vit: VitConfig,
     stem: Stem,
@@ -34,6 +42,11 @@ pub struct Encoder {
     flip: bool,
     /// Images that are computed together.
     together: usize,
+}
+
+/// What images are computed in.
+struct Space {
+    stem: stem::Space,
     patches: Packed,
     stream: Stream,
     pooled: Packed,
@@ -76,8 +89,7 @@ impl Encoder {
         let (channels, .., side) = vit.patch_source();
         let depth = channels * side * side;
         let mut file = File::open(safetensors)?;
-        let together = (TOGETHER / tokens).max(1);
-        let stem = Stem::load(&mut file, &vit, together)?;
+        let stem = Stem::load(&mut file, &vit)?;
         let patch_embed = file.take("patch_embed.proj.weight", &[dim, channels, side, side]);
         let patch_embed = Linear::pack(patch_embed, &[], depth, 0..dim)?;
         let class = file.numbers("cls_token", &[1, 1, dim]);
@@ -94,8 +106,7 @@ impl Encoder {
         let neck = Neck::load(&mut file, vit.embedding);
         file.close()?;
 
-        let rows = together * tokens;
-        Ok(Self {
+        let weights = Weights {
             kernel,
             stem,
             patch_embed,
@@ -106,23 +117,34 @@ impl Encoder {
             head,
             neck,
             flip: config.flip,
-            together,
-            scratch: Scratch::new(&vit, rows)?,
-            patches: Packed::with_space(rows, depth)?,
-            stream: Stream::with_space(rows, dim)?,
-            pooled: Packed::with_space(together, vit.pooled())?,
+            together: (TOGETHER / tokens).max(1),
             vit,
+        };
+        Ok(Self {
+            space: weights.space()?,
+            weights: Arc::new(weights),
         })
+    }
+
+    /// An encoder of the same weights in the same memory, for another thread.
+    ///
+    /// # Errors
+    /// There is not the memory to compute in.
+    pub fn twin(&self) -> Result<Self, WeightsError> {
+        Ok(Self {
+            space: self.weights.space()?,
+            weights: Arc::clone(&self.weights),
+        })
+    }
+
+    /// How many images are computed together.
+    pub fn together(&self) -> usize {
+        self.weights.together
     }
 
     /// Memory that the weights take, in bytes.
     pub fn bytes(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
-        let norms = self.norm_pre.bytes() + self.norm.bytes();
-        let neck = size_of_val(&self.neck.scale[..]) + size_of_val(&self.neck.shift[..]);
-        let positions = size_of_val(&self.positions[..]);
-        let layers = self.stem.bytes() + self.patch_embed.bytes() + self.head.bytes();
-        blocks + norms + neck + positions + layers
+        self.weights.bytes()
     }
 
     /// L2-normalised embeddings `[n, embedding]` of normalised images `[n, 3, height, width]`.
@@ -131,11 +153,12 @@ impl Encoder {
     /// If `pixels` is no whole number of images.
     pub fn embed(&mut self, pixels: &[f32]) -> Vec<f32> {
         let mut embeddings = Vec::new();
-        for images in self.groups(pixels) {
-            self.forward(images, self.pools());
-            self.finish(images, &mut embeddings);
+        let (weights, at) = (&self.weights, &mut self.space);
+        for images in weights.groups(pixels) {
+            weights.forward(images, weights.pools(), at);
+            weights.finish(images, at, &mut embeddings);
         }
-        normalize(&mut embeddings, self.vit.embedding);
+        normalize(&mut embeddings, weights.vit.embedding);
         embeddings
     }
 
@@ -145,22 +168,47 @@ impl Encoder {
     /// If `pixels` is no whole number of images.
     pub fn features(&mut self, pixels: &[f32]) -> Features {
         let (mut neck, mut patches) = (Vec::new(), Vec::new());
-        for images in self.groups(pixels) {
-            self.forward(images, Wanted::All);
-            for row in (0..self.stream.rows()).filter(|row| row % self.stream.tokens > 0) {
+        let (weights, at) = (&self.weights, &mut self.space);
+        for images in weights.groups(pixels) {
+            weights.forward(images, Wanted::All, at);
+            for row in (0..at.stream.rows()).filter(|row| row % at.stream.tokens > 0) {
                 let start = patches.len();
-                patches.resize(start + self.vit.dim, 0.0);
-                self.norm.apply(self.stream.row(row), &mut patches[start..]);
+                patches.resize(start + weights.vit.dim, 0.0);
+                (weights.norm).apply(at.stream.row(row), &mut patches[start..]);
             }
-            self.finish(images, &mut neck);
+            weights.finish(images, at, &mut neck);
         }
         let mut embedding = neck.clone();
-        normalize(&mut embedding, self.vit.embedding);
+        normalize(&mut embedding, weights.vit.embedding);
         Features {
             embedding,
             neck,
             patches,
         }
+    }
+}
+
+impl Weights {
+    fn space(&self) -> Result<Space, WeightsError> {
+        let (vit, together) = (&self.vit, self.together);
+        let rows = together * vit.tokens();
+        let (channels, .., side) = vit.patch_source();
+        Ok(Space {
+            stem: self.stem.space(together)?,
+            patches: Packed::with_space(rows, channels * side * side)?,
+            stream: Stream::with_space(rows, vit.dim)?,
+            pooled: Packed::with_space(together, vit.pooled())?,
+            scratch: Scratch::new(vit, rows)?,
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        let blocks: usize = self.blocks.iter().map(Block::bytes).sum();
+        let norms = self.norm_pre.bytes() + self.norm.bytes();
+        let neck = size_of_val(&self.neck.scale[..]) + size_of_val(&self.neck.shift[..]);
+        let positions = size_of_val(&self.positions[..]);
+        let layers = self.stem.bytes() + self.patch_embed.bytes() + self.head.bytes();
+        blocks + norms + neck + positions + layers
     }
 
     /// Tokens that the embedding is made of.
@@ -183,26 +231,27 @@ impl Encoder {
     }
 
     /// From pixels to what the last block leaves in the stream.
-    fn forward(&mut self, pixels: &[f32], wanted: Wanted) {
-        self.embed_patches(pixels);
+    fn forward(&self, pixels: &[f32], wanted: Wanted, at: &mut Space) {
+        self.embed_patches(pixels, at);
         for (i, block) in self.blocks.iter().enumerate() {
             let last = i + 1 == self.blocks.len();
             let wanted = if last { wanted } else { Wanted::All };
-            let (x, scratch) = (&mut self.stream, &mut self.scratch);
+            let (x, scratch) = (&mut at.stream, &mut at.scratch);
             block.run(self.kernel, self.vit.heads, x, wanted, scratch);
         }
     }
 
     /// The tokens that the first block takes.
-    fn embed_patches(&mut self, pixels: &[f32]) {
+    fn embed_patches(&self, pixels: &[f32], at: &mut Space) {
         let (channels, height, width, side) = self.vit.patch_source();
         let (dim, tokens, columns) = (self.vit.dim, self.vit.tokens(), width / side);
-        let x = &mut self.stream;
+        let x = &mut at.stream;
         x.tokens = tokens;
         x.images = pixels.len() / (3 * self.vit.height * self.vit.width);
-        let maps = (self.stem).run(self.kernel, pixels, &mut self.scratch.wide);
+        let wide = &mut at.scratch.wide;
+        let maps = (self.stem).run(self.kernel, pixels, &mut at.stem, wide);
         // A class token is the product of no pixels, so that all tokens are one matrix.
-        self.patches
+        at.patches
             .fill(x.rows(), channels * side * side, |row, out| {
                 let (image, token) = (row / tokens, row % tokens);
                 let Some(place) = token.checked_sub(1) else {
@@ -219,7 +268,7 @@ impl Encoder {
             values: &mut x.values,
             width: x.width,
         };
-        (self.patch_embed).write(self.kernel, &self.patches, target, &mut self.scratch.wide);
+        (self.patch_embed).write(self.kernel, &at.patches, target, wide);
         let positions = self.positions.chunks(dim).cycle();
         let mut sum = vec![0.0; dim];
         for (row, position) in x
@@ -236,29 +285,29 @@ impl Encoder {
     }
 
     /// Appends the neck's output for all images in the stream, those with these pixels.
-    fn finish(&mut self, pixels: &[f32], out: &mut Vec<f32>) {
+    fn finish(&self, pixels: &[f32], at: &mut Space, out: &mut Vec<f32>) {
         let start = out.len();
-        self.finish_stream(out);
+        self.finish_stream(at, out);
         if !self.flip {
             return;
         }
         let rows = pixels.chunks(self.vit.width);
         let mirrored: Vec<f32> = rows.flat_map(|row| row.iter().rev()).copied().collect();
-        self.forward(&mirrored, self.pools());
+        self.forward(&mirrored, self.pools(), at);
         let mut others = Vec::new();
-        self.finish_stream(&mut others);
+        self.finish_stream(at, &mut others);
         for (value, other) in out[start..].iter_mut().zip(others) {
             *value = (*value + other) / 2.0;
         }
     }
 
     /// Appends the neck's output for every image in the stream.
-    fn finish_stream(&mut self, out: &mut Vec<f32>) {
-        let (x, embedding) = (&self.stream, self.vit.embedding);
+    fn finish_stream(&self, at: &mut Space, out: &mut Vec<f32>) {
+        let (x, embedding) = (&at.stream, self.vit.embedding);
         let (dim, bands) = (self.vit.dim, self.vit.bands);
         let together = (x.tokens - 1) / bands.max(1);
         let mut token = vec![0.0; dim];
-        self.pooled.fill(x.images, self.vit.pooled(), |image, row| {
+        at.pooled.fill(x.images, self.vit.pooled(), |image, row| {
             let first = image * x.tokens;
             let (class, means) = row.split_at_mut(dim);
             self.norm.apply(x.row(first), class);
@@ -278,7 +327,7 @@ impl Encoder {
             values: &mut projected,
             width,
         };
-        (self.head).write(self.kernel, &self.pooled, target, &mut self.scratch.wide);
+        (self.head).write(self.kernel, &at.pooled, target, &mut at.scratch.wide);
         for row in projected.chunks(width) {
             let affine = self.neck.scale.iter().zip(&self.neck.shift);
             out.extend(

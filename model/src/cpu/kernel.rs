@@ -52,6 +52,18 @@ impl Kernel {
         multiply: portable::multiply,
     };
 
+    /// The fastest one of this processor.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn native() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if super::avx2::is_available() {
+            return Self {
+                multiply: super::avx2::multiply,
+            };
+        }
+        Self::PORTABLE
+    }
+
     /// Vectors of 128 bits, which every current browser has.
     #[cfg(target_arch = "wasm32")]
     pub const SIMD128: Self = Self {

@@ -1,5 +1,5 @@
-//! The exported encoder on one CPU core, for browsers: the maths of `ReidEncoder` on plain
-//! slices, without burn.
+//! The exported encoder on one CPU core, in browsers and natively: the maths of `ReidEncoder` on
+//! plain slices, without burn.
 //!
 //! Where the time goes decides the shape of it. Matrix products take nineteen parts of
 //! twenty of ViT-B/16, so both factors lie in the order in which the innermost loop reads
@@ -9,7 +9,7 @@
 //!
 //! | file | concept |
 //! | --- | --- |
-//! | `kernel` | the innermost loop, for each instruction set |
+//! | `kernel`, `avx2` | the innermost loop, for each instruction set |
 //! | `product` | matrix products of packed rows and packed weights |
 //! | `weights` | a layer's weights, packed |
 //! | `read` | layers of a safetensors file |
@@ -21,6 +21,8 @@
 //! | `classifier` | the training identities' classifier, where an export carries it |
 
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod block;
 mod classifier;
 mod encoder;

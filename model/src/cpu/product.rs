@@ -24,9 +24,18 @@ pub(super) struct Packed {
 impl Packed {
     /// Space for `[count, depth]`.
     pub(super) fn with_space(count: usize, depth: usize) -> Result<Self, WeightsError> {
+        Self::for_any(&[(count, depth)])
+    }
+
+    /// Space for each of some `(count, depth)`.
+    pub(super) fn for_any(sizes: &[(usize, usize)]) -> Result<Self, WeightsError> {
+        let panels = sizes
+            .iter()
+            .map(|&(count, depth)| count.div_ceil(ROWS).saturating_mul(depth));
+        let depth = sizes.iter().map(|&(_, depth)| depth);
         Ok(Self {
-            panels: filled([0.0; ROWS], [count.div_ceil(ROWS), depth])?,
-            rows: filled(0.0, [ROWS, depth])?,
+            panels: filled([0.0; ROWS], [panels.max().unwrap_or(0), 1])?,
+            rows: filled(0.0, [ROWS, depth.max().unwrap_or(0)])?,
             depth: 0,
             count: 0,
         })
@@ -39,14 +48,29 @@ impl Packed {
         depth: usize,
         mut write: impl FnMut(usize, &mut [f32]),
     ) {
-        (self.count, self.depth) = (count, depth);
-        let rows = &mut self.rows[..ROWS * depth];
-        for (panel, start) in self.panels.chunks_mut(depth).zip((0..count).step_by(ROWS)) {
-            let here = ROWS.min(count - start);
-            for r in 0..here {
-                write(start + r, &mut rows[r * depth..][..depth]);
+        let mut rows = std::mem::take(&mut self.rows);
+        self.fill_panels(count, depth, |first, panel| {
+            let rows = &mut rows[..ROWS * depth];
+            for (row, number) in rows.chunks_mut(depth).zip(first..count) {
+                write(number, row);
             }
             interleave(rows, panel);
+        });
+        self.rows = rows;
+    }
+
+    /// Packs `count` rows of `depth` numbers, whose panels `write` fills, given the number of a
+    /// panel's first row.
+    pub(super) fn fill_panels(
+        &mut self,
+        count: usize,
+        depth: usize,
+        mut write: impl FnMut(usize, &mut [RowPanel]),
+    ) {
+        (self.count, self.depth) = (count, depth);
+        let firsts = (0..count).step_by(ROWS);
+        for (panel, first) in self.panels.chunks_mut(depth).zip(firsts) {
+            write(first, panel);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Convolutions before the patches are cut.
 
-use super::kernel::Kernel;
+use super::kernel::{Kernel, ROWS};
 use super::maths::{Norm, deviation};
 use super::memory::filled;
 use super::product::{Linear, Packed, Target, Wide, whole};
@@ -10,11 +10,18 @@ use crate::weights::file::File;
 
 /// Side of a convolution's kernel.
 const SIDE: usize = 3;
+/// Places of a convolution's kernel.
+const TAPS: usize = SIDE * SIDE;
 
-/// All convolutions with their norms, and what one image is computed in. Maps are `[channels,
-/// height, width]`.
+/// All convolutions with their norms. Maps are `[channels, height, width]`.
 pub(super) struct Stem {
     stages: Vec<Stage>,
+}
+
+/// What one image is computed in.
+pub(super) struct Space {
+    padded: Vec<f32>,
+    rows: Packed,
     product: Vec<f32>,
     maps: [Vec<f32>; 2],
     /// What comes out, of images that are computed together.
@@ -41,7 +48,6 @@ struct Layer {
     /// Channels, height and width of what it takes.
     takes: [usize; 3],
     stride: usize,
-    rows: Packed,
 }
 
 /// What a norm's results are raised to at least.
@@ -49,14 +55,9 @@ const RELU: f32 = 0.0;
 const AS_IT_IS: f32 = f32::NEG_INFINITY;
 
 impl Stem {
-    /// A tower's, of which there may be none, for so many images `together`.
-    pub(super) fn load(
-        file: &mut File,
-        vit: &VitConfig,
-        together: usize,
-    ) -> Result<Self, WeightsError> {
+    /// A tower's, of which there may be none.
+    pub(super) fn load(file: &mut File, vit: &VitConfig) -> Result<Self, WeightsError> {
         let mut takes = [3, vit.height, vit.width];
-        let (mut product, mut map) = (0, 0);
         let mut stages = Vec::new();
         for (i, &channels) in vit.stem.iter().enumerate() {
             let name = format!("patch_embed.backbone.{i}");
@@ -68,63 +69,93 @@ impl Stem {
                 .then(|| Residual::load(file, &format!("{name}.residual"), takes, groups))
                 .transpose()?;
             stages.push(Stage { layer, residual });
-            let places = takes[1] * takes[2];
-            product = product.max(places * whole(channels));
-            map = map.max(places * channels);
         }
-        let out = match stages.len() {
-            0 => 0,
-            _ => takes.iter().product(),
-        };
-        Ok(Self {
-            stages,
-            out: filled(0.0, [together, out])?,
-            product: filled(0.0, [1, product])?,
+        Ok(Self { stages })
+    }
+
+    /// Space for one image after another, and for what comes out of so many `together`.
+    pub(super) fn space(&self, together: usize) -> Result<Space, WeightsError> {
+        let layers = || self.stages.iter().flat_map(Stage::layers);
+        let size = |layer: &Layer| layer.makes().iter().product::<usize>();
+        let map = layers().map(size).max().unwrap_or(0);
+        let product = layers().map(|layer| layer.places() * whole(layer.makes()[0]));
+        let rows: Vec<_> = layers()
+            .map(|layer| (layer.places(), layer.depth()))
+            .collect();
+        let out = (self.stages.last()).map_or(0, |stage| size(&stage.layer));
+        let padded = |[channels, height, width]: [usize; 3]| channels * (height + 2) * (width + 2);
+        let padded = layers().map(|layer| padded(layer.takes)).max();
+        Ok(Space {
+            padded: filled(0.0, [1, padded.unwrap_or(0)])?,
+            rows: Packed::for_any(&rows)?,
+            product: filled(0.0, [1, product.max().unwrap_or(0)])?,
             maps: [filled(0.0, [1, map])?, filled(0.0, [1, map])?],
+            out: filled(0.0, [together, out])?,
         })
     }
 
     /// Memory that the weights take.
     pub(super) fn bytes(&self) -> usize {
-        let residual = |residual: &Residual| {
-            let layers: usize = residual.layers.iter().map(Layer::bytes).sum();
-            layers + residual.norm.bytes()
+        let stage = |stage: &Stage| {
+            let layers: usize = stage.layers().map(Layer::bytes).sum();
+            layers + (stage.residual.as_ref()).map_or(0, |residual| residual.norm.bytes())
         };
-        let stage =
-            |stage: &Stage| stage.layer.bytes() + stage.residual.as_ref().map_or(0, residual);
         self.stages.iter().map(stage).sum()
     }
 
     /// What patches are cut of, given the pixels of images: these themselves if there is no stage.
     pub(super) fn run<'a>(
-        &'a mut self,
+        &self,
         kernel: Kernel,
         pixels: &'a [f32],
+        at: &'a mut Space,
         wide: &mut Wide,
     ) -> &'a [f32] {
         let Some(first) = self.stages.first() else {
             return pixels;
         };
         let image: usize = first.layer.takes.iter().product();
-        let product = &mut self.product;
-        self.out.clear();
+        at.out.clear();
         for pixels in pixels.chunks(image) {
-            let [mut source, mut target] = self.maps.each_mut();
+            let [mut source, mut target] = at.maps.each_mut();
+            let mut with = Convolving {
+                kernel,
+                padded: &mut at.padded,
+                rows: &mut at.rows,
+                product: &mut at.product,
+                wide,
+            };
             let mut made = 0;
-            for (i, Stage { layer, residual }) in self.stages.iter_mut().enumerate() {
+            for (i, Stage { layer, residual }) in self.stages.iter().enumerate() {
                 made = layer.makes().iter().product();
                 let map = if i == 0 { pixels } else { source.as_slice() };
-                layer.run(kernel, map, &mut target[..made], (product, wide));
+                layer.run(map, &mut target[..made], &mut with);
                 std::mem::swap(&mut source, &mut target);
                 if let Some(residual) = residual {
                     let (x, h) = (&source[..made], &mut target[..made]);
-                    residual.run(kernel, x, h, (product, wide));
+                    residual.run(x, h, &mut with);
                     std::mem::swap(&mut source, &mut target);
                 }
             }
-            self.out.extend_from_slice(&source[..made]);
+            at.out.extend_from_slice(&source[..made]);
         }
-        &self.out
+        &at.out
+    }
+}
+
+/// What a convolution is computed with and in.
+struct Convolving<'a> {
+    kernel: Kernel,
+    padded: &'a mut [f32],
+    rows: &'a mut Packed,
+    product: &'a mut [f32],
+    wide: &'a mut Wide,
+}
+
+impl Stage {
+    fn layers(&self) -> impl Iterator<Item = &Layer> {
+        let residual = self.residual.iter().flat_map(|residual| &residual.layers);
+        std::iter::once(&self.layer).chain(residual)
     }
 }
 
@@ -147,17 +178,11 @@ impl Residual {
     }
 
     /// Writes what it makes of `x` to `h`.
-    fn run(
-        &mut self,
-        kernel: Kernel,
-        x: &[f32],
-        h: &mut [f32],
-        (product, wide): (&mut [f32], &mut Wide),
-    ) {
-        let [first, second] = &mut self.layers;
-        first.run(kernel, x, h, (product, wide));
-        second.convolve(kernel, h, product, wide);
-        second.activate(product, h, AS_IT_IS);
+    fn run(&self, x: &[f32], h: &mut [f32], with: &mut Convolving) {
+        let [first, second] = &self.layers;
+        first.run(x, h, with);
+        second.convolve(h, with);
+        second.activate(with.product, h, AS_IT_IS);
         for (h, x) in h.iter_mut().zip(x) {
             *h += x;
         }
@@ -174,8 +199,8 @@ impl Layer {
         (channels, groups): (usize, usize),
         stride: usize,
     ) -> Result<Self, WeightsError> {
-        let [before, height, width] = takes;
-        let (depth, places) = (before * SIDE * SIDE, height / stride * (width / stride));
+        let before = takes[0];
+        let depth = before * TAPS;
         let weights = file.take(&format!("{conv}.weight"), &[channels, before, SIDE, SIDE]);
         Ok(Self {
             convolution: Linear::pack(weights, &[], depth, 0..channels)?,
@@ -183,7 +208,6 @@ impl Layer {
             groups,
             takes,
             stride,
-            rows: Packed::with_space(places, depth)?,
         })
     }
 
@@ -198,45 +222,60 @@ impl Layer {
         [channels, height / self.stride, width / self.stride]
     }
 
-    /// Writes convolution, norm and ReLU of `map` to `target`.
-    fn run(
-        &mut self,
-        kernel: Kernel,
-        map: &[f32],
-        target: &mut [f32],
-        (product, wide): (&mut [f32], &mut Wide),
-    ) {
-        self.convolve(kernel, map, product, wide);
-        self.activate(product, target, RELU);
+    /// Places of a map that it makes.
+    fn places(&self) -> usize {
+        let [_, height, width] = self.makes();
+        height * width
     }
 
-    /// Writes the convolution of `map` to `product`, place by place.
-    fn convolve(&mut self, kernel: Kernel, map: &[f32], product: &mut [f32], wide: &mut Wide) {
+    /// Numbers that a place is made of.
+    fn depth(&self) -> usize {
+        self.takes[0] * TAPS
+    }
+
+    /// Writes convolution, norm and ReLU of `map` to `target`.
+    fn run(&self, map: &[f32], target: &mut [f32], with: &mut Convolving) {
+        self.convolve(map, with);
+        self.activate(with.product, target, RELU);
+    }
+
+    /// Computes the convolution of `map`, place by place.
+    fn convolve(&self, map: &[f32], with: &mut Convolving) {
         let [channels, height, width] = self.takes;
-        let [_, down, across] = self.makes();
-        let (depth, stride) = (channels * SIDE * SIDE, self.stride);
-        self.rows.fill(down * across, depth, |place, row| {
-            // The place before the kernel's first row and column: the padding begins there.
-            let (top, left) = (place / across * stride, place % across * stride);
-            for (i, out) in row.as_chunks_mut::<SIDE>().0.iter_mut().enumerate() {
-                let (channel, dy) = (i / SIDE, i % SIDE);
-                *out = match (top + dy).checked_sub(1).filter(|&y| y < height) {
-                    None => [0.0; SIDE],
-                    Some(y) => {
-                        let line = &map[(channel * height + y) * width..][..width];
-                        let at = |x: usize| line.get(x).copied();
-                        std::array::from_fn(|dx| {
-                            (left + dx).checked_sub(1).and_then(at).unwrap_or(0.0)
-                        })
-                    }
-                };
+        let [_, _, across] = self.makes();
+        // Zeros around every channel, so that all places find the same neighbours.
+        let (line, plane) = (width + 2, (height + 2) * (width + 2));
+        let padded = &mut with.padded[..channels * plane];
+        padded.fill(0.0);
+        for (plane, map) in padded.chunks_mut(plane).zip(map.chunks(height * width)) {
+            for (padded, row) in plane[line..].chunks_mut(line).zip(map.chunks(width)) {
+                padded[1..=width].copy_from_slice(row);
+            }
+        }
+        let (places, stride) = (self.places(), self.stride);
+        with.rows.fill_panels(places, self.depth(), |first, panel| {
+            let corners: [usize; ROWS] = std::array::from_fn(|i| {
+                let place = (first + i).min(places - 1);
+                place / across * stride * line + place % across * stride
+            });
+            let neighbours = (1..ROWS).all(|i| corners[i] == corners[0] + i);
+            let planes = padded.chunks(plane);
+            for (taps, plane) in (panel.as_chunks_mut::<TAPS>().0.iter_mut()).zip(planes) {
+                for (tap, entry) in taps.iter_mut().enumerate() {
+                    let tap = tap / SIDE * line + tap % SIDE;
+                    let four = plane[corners[0] + tap..].first_chunk();
+                    *entry = match four.filter(|_| neighbours) {
+                        Some(four) => *four,
+                        None => corners.map(|corner| plane[corner + tap]),
+                    };
+                }
             }
         });
         let target = Target {
-            values: product,
+            values: with.product,
             width: whole(self.convolution.outputs()),
         };
-        self.convolution.write(kernel, &self.rows, target, wide);
+        (self.convolution).write(with.kernel, with.rows, target, with.wide);
     }
 
     /// Writes the norm of `product` to `map`, raised to `floor` at least.

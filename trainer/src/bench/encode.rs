@@ -15,7 +15,8 @@ use super::measurement::{Held, Measurement};
 use super::step::synchronise;
 use super::times::spread;
 use crate::config::RunConfig;
-use crate::device::{Job, gpu_memory};
+use crate::cpu_encoder::CpuEncoder;
+use crate::device::{Job, gpu_memory, is_cpu, numbers};
 
 /// `trainer bench encode`.
 #[derive(Args)]
@@ -51,19 +52,28 @@ impl Job for EncodeJob<'_> {
         let Self { args, config } = self;
         let (encoder, dtype) = (&config.model.encoder, config.model.precision.dtype());
         let model = ReidEncoder::<B>::new(encoder, device).valid();
-        let model = hold_frozen(model, dtype, |_| true);
         let shape = [args.batch, 3, encoder.vit.height, encoder.vit.width];
         let pictures = Tensor::<B::InnerBackend, 4>::random(shape, Distribution::Default, device);
-        let pictures = pictures.cast(dtype);
+        let mut embed: Box<dyn FnMut() -> Result<()>> = if is_cpu::<B>(device) {
+            let (model, pixels) = (CpuEncoder::new(&model, encoder)?, numbers(pictures)?);
+            Box::new(move || model.embed(&pixels).map(drop))
+        } else {
+            let model = hold_frozen(model, dtype, |_| true);
+            let pictures = pictures.cast(dtype);
+            Box::new(move || {
+                let embeddings = model.embed(pictures.clone());
+                synchronise::<B::InnerBackend>(device)?;
+                drop(embeddings);
+                Ok(())
+            })
+        };
         let (mut times, mut memory) = (Vec::new(), None);
         for number in 0..args.measurement.warmup + args.measurement.steps {
             if number == args.measurement.warmup {
                 B::memory_cleanup(device);
             }
             let since = Instant::now();
-            let embeddings = model.embed(pictures.clone());
-            synchronise::<B::InnerBackend>(device)?;
-            drop(embeddings);
+            embed()?;
             if number >= args.measurement.warmup {
                 times.push(since.elapsed().as_secs_f64());
                 memory = memory.max(gpu_memory::<B>(device));

@@ -117,7 +117,7 @@ impl Job for Open<'_> {
     {
         let (state, config, model) =
             Checkpoint::read::<B::InnerBackend>(self.run, &Which::Last, device)?;
-        let embedder = Embedder::new(model.encoder, &config.model.encoder, device);
+        let embedder = Embedder::new(model.encoder, &config.model.encoder, device)?;
         Ok((state, embedder))
     }
 }

@@ -136,7 +136,7 @@ impl Job for Open<'_> {
         B::Device: 'static,
     {
         let (_, config, model) = Checkpoint::read::<B::InnerBackend>(self.0, &Which::Last, device)?;
-        Ok(Embedder::new(model.encoder, &config.model.encoder, device))
+        Embedder::new(model.encoder, &config.model.encoder, device)
     }
 }
 

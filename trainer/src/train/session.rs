@@ -213,7 +213,7 @@ where
         };
         let started = Instant::now();
         let encoder = self.trainer.inference_model().encoder;
-        let embedder = Embedder::new(encoder, &self.config.model.encoder, self.device);
+        let embedder = Embedder::new(encoder, &self.config.model.encoder, self.device)?;
         let found = (book.targets.iter())
             .map(|target| evaluate::on(&embedder, target))
             .collect::<Result<Vec<_>>>()?;
@@ -251,7 +251,7 @@ where
     fn prototypes(&mut self) -> Result<PrototypeMemory> {
         let started = Instant::now();
         let encoder = self.trainer.model.valid().encoder;
-        let embedder = Embedder::new(encoder, &self.training_view(), self.device);
+        let embedder = Embedder::new(encoder, &self.training_view(), self.device)?;
         let group = self.trainer.group();
         let mut paths = self.set.paths();
         let share = group.share(paths.len());
