@@ -35,6 +35,7 @@ pub(super) struct Task<'a> {
 }
 
 type Multiply = fn(&Task, out: &mut [f32], width: usize);
+type Pair = fn(&[Task; 2], out: &mut [f32], width: usize);
 
 /// A way to multiply matrices.
 ///
@@ -44,12 +45,16 @@ type Multiply = fn(&Task, out: &mut [f32], width: usize);
 pub struct Kernel {
     /// Row r of the product goes to `out[r * width..][..COLUMNS]`.
     pub(super) multiply: Multiply,
+    /// The products of the same rows with two neighbouring panels of columns, the second to the
+    /// right of the first, where that is faster than one after the other.
+    pub(super) pair: Option<Pair>,
 }
 
 impl Kernel {
     /// For every processor, in the instructions that the compiler finds.
     pub const PORTABLE: Self = Self {
         multiply: portable::multiply,
+        pair: None,
     };
 
     /// The fastest one of this processor.
@@ -59,6 +64,7 @@ impl Kernel {
         if super::avx2::is_available() {
             return Self {
                 multiply: super::avx2::multiply,
+                pair: Some(super::avx2::pair),
             };
         }
         Self::PORTABLE
@@ -68,6 +74,7 @@ impl Kernel {
     #[cfg(target_arch = "wasm32")]
     pub const SIMD128: Self = Self {
         multiply: simd128::multiply,
+        pair: None,
     };
 
     /// [`Self::SIMD128`], with products and sums in one instruction where the processor has
@@ -82,7 +89,15 @@ impl Kernel {
     pub const fn relaxed() -> Self {
         Self {
             multiply: relaxed::multiply,
+            pair: None,
         }
+    }
+}
+
+impl Kernel {
+    /// The panel of `count` that is best computed together with another one.
+    pub(super) fn beside(self, index: usize, count: usize) -> Option<usize> {
+        (self.pair.is_some() && index + 1 < count).then_some(index + 1)
     }
 }
 

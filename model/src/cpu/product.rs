@@ -147,51 +147,89 @@ impl Linear {
     }
 
     fn run(&self, kernel: Kernel, rows: &Packed, target: Target, wide: &mut Wide, sum: bool) {
-        let depth = self.weights.depth();
+        let (depth, count) = (self.weights.depth(), self.weights.count());
         assert_eq!(rows.depth, depth, "rows of another layer");
         for from in (0..depth).step_by(PART) {
-            let to = depth.min(from + PART);
-            for index in 0..self.weights.count() {
-                let write = match self.bias.get(index) {
-                    _ if sum || from > 0 => Write::Sum,
-                    Some(bias) => Write::Biased(bias),
-                    None => Write::Fresh,
-                };
-                let task = Task {
-                    rows: &rows.panels[from..],
-                    stride: depth,
-                    count: rows.count,
-                    columns: self.weights.panel(index, from, to, &mut wide.0),
-                    write,
-                };
+            let (part, sum) = (from..depth.min(from + PART), sum || from > 0);
+            let mut index = 0;
+            while index < count {
+                let [space, beside] = &mut wide.0;
+                let first = self.task(rows, part.clone(), index, sum, space);
+                let second = kernel.beside(index, count);
+                let second = second.map(|next| self.task(rows, part.clone(), next, sum, beside));
                 let out = &mut target.values[index * COLUMNS..];
-                (kernel.multiply)(&task, out, target.width);
+                index += compute(kernel, first, second, out, target.width);
             }
+        }
+    }
+
+    /// Rows times a part of a panel, which may be widened in `space`.
+    fn task<'a>(
+        &'a self,
+        rows: &'a Packed,
+        part: Range<usize>,
+        index: usize,
+        sum: bool,
+        space: &'a mut [ColumnPanel],
+    ) -> Task<'a> {
+        Task {
+            rows: &rows.panels[part.start..],
+            stride: rows.depth,
+            count: rows.count,
+            columns: self.weights.panel(index, part.start, part.end, space),
+            write: match self.bias.get(index) {
+                _ if sum => Write::Sum,
+                Some(bias) => Write::Biased(bias),
+                None => Write::Fresh,
+            },
         }
     }
 }
 
-/// Where a part of a panel of half-precision weights is widened.
-pub(super) struct Wide([ColumnPanel; PART]);
+/// Computes one product, or two with neighbouring panels of columns; says how many.
+fn compute(
+    kernel: Kernel,
+    first: Task,
+    second: Option<Task>,
+    out: &mut [f32],
+    width: usize,
+) -> usize {
+    match (kernel.pair, second) {
+        (Some(pair), Some(second)) => {
+            pair(&[first, second], out, width);
+            2
+        }
+        _ => {
+            (kernel.multiply)(&first, out, width);
+            1
+        }
+    }
+}
+
+/// Where parts of two panels of half-precision weights are widened.
+pub(super) struct Wide([[ColumnPanel; PART]; 2]);
 
 impl Wide {
     pub(super) fn new() -> Box<Self> {
-        Box::new(Self([[0.0; COLUMNS]; PART]))
+        Box::new(Self([[[0.0; COLUMNS]; PART]; 2]))
     }
 }
 
 /// Replaces `target` by the product of rows and panels of columns that were made on the way.
 pub(super) fn multiply(kernel: Kernel, rows: &Packed, columns: &[ColumnPanel], target: Target) {
-    for (index, columns) in columns.chunks(rows.depth).enumerate() {
-        let task = Task {
-            rows: &rows.panels,
-            stride: rows.depth,
-            count: rows.count,
-            columns,
-            write: Write::Fresh,
-        };
+    let depth = rows.depth;
+    let task = |index: usize| Task {
+        rows: &rows.panels,
+        stride: depth,
+        count: rows.count,
+        columns: &columns[index * depth..][..depth],
+        write: Write::Fresh,
+    };
+    let (mut index, count) = (0, columns.len() / depth);
+    while index < count {
+        let second = kernel.beside(index, count).map(task);
         let out = &mut target.values[index * COLUMNS..];
-        (kernel.multiply)(&task, out, target.width);
+        index += compute(kernel, task(index), second, out, target.width);
     }
 }
 
