@@ -98,10 +98,7 @@ pub fn is_cpu<B: Backend>(device: &B::Device) -> bool {
 
 /// Bytes that the allocator of a GPU has taken for tensors, those that it keeps for the next ones
 /// too; none of a CPU.
-pub fn gpu_memory<B: Backend>(device: &B::Device) -> Option<u64>
-where
-    B::Device: 'static,
-{
+pub fn gpu_memory<B: Backend>(device: &B::Device) -> Option<u64> {
     let device: &dyn Any = device;
     let found = None;
     #[cfg(feature = "wgpu")]

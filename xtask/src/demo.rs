@@ -16,6 +16,7 @@ const SEEN: &str = "plaza";
 const UNSEEN: &str = "mall";
 /// Domain that tells what the DCAC model's scores mean: neither trained nor judged on.
 const CALIBRATION: &str = "campus";
+/// Whom each domain shows, half of them to train.
 const PEOPLE: [&str; 4] = ["--ids", "160", "--images-per-id", "12"];
 
 /// The models by file name of their configuration, and what the table calls them.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-
 use serde_json::Value;
 
 use crate::{files, paths, process};

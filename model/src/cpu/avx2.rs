@@ -70,7 +70,8 @@ impl<const N: usize> NullaryFnOnce for Product<'_, N> {
             }
             for (sums, row) in sums.into_iter().zip(first..count) {
                 let out = self.out[row * self.width..].as_chunks_mut::<COLUMNS>().0;
-                for ((sum, task), out) in sums.into_iter().zip(tasks).zip(out) {
+                for (i, (sum, task)) in sums.into_iter().zip(tasks).enumerate() {
+                    let out = &mut out[i];
                     let sum = match task.write {
                         Write::Fresh => sum,
                         Write::Biased(bias) => simd.add_f32x8(sum, cast(*bias)),

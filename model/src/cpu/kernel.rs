@@ -92,9 +92,7 @@ impl Kernel {
             pair: None,
         }
     }
-}
 
-impl Kernel {
     /// The panel of `count` that is best computed together with another one.
     pub(super) fn beside(self, index: usize, count: usize) -> Option<usize> {
         (self.pair.is_some() && index + 1 < count).then_some(index + 1)

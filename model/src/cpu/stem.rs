@@ -199,11 +199,10 @@ impl Layer {
         (channels, groups): (usize, usize),
         stride: usize,
     ) -> Result<Self, WeightsError> {
-        let before = takes[0];
-        let depth = before * TAPS;
-        let weights = file.take(&format!("{conv}.weight"), &[channels, before, SIDE, SIDE]);
+        let shape = [channels, takes[0], SIDE, SIDE];
+        let weights = file.take(&format!("{conv}.weight"), &shape);
         Ok(Self {
-            convolution: Linear::pack(weights, &[], depth, 0..channels)?,
+            convolution: Linear::pack(weights, &[], takes[0] * TAPS, 0..channels)?,
             norm: file.norm(bn, channels),
             groups,
             takes,

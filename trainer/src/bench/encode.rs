@@ -7,7 +7,7 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Distribution, Tensor};
 use clap::Args;
-use dcac_model::nn::hold_frozen;
+use dcac_model::nn::{Compute, hold_frozen};
 use dcac_model::reid::ReidEncoder;
 use serde_json::{Value, json};
 
@@ -50,14 +50,22 @@ impl Job for EncodeJob<'_> {
         B::Device: 'static,
     {
         let Self { args, config } = self;
-        let (encoder, dtype) = (&config.model.encoder, config.model.precision.dtype());
+        let encoder = &config.model.encoder;
         let model = ReidEncoder::<B>::new(encoder, device).valid();
         let shape = [args.batch, 3, encoder.vit.height, encoder.vit.width];
         let pictures = Tensor::<B::InnerBackend, 4>::random(shape, Distribution::Default, device);
-        let mut embed: Box<dyn FnMut() -> Result<()>> = if is_cpu::<B>(device) {
+        // On a CPU weights of all formats are widened.
+        let cpu = is_cpu::<B>(device);
+        let precision = if cpu {
+            Compute::F32
+        } else {
+            config.model.precision
+        };
+        let mut embed: Box<dyn FnMut() -> Result<()>> = if cpu {
             let (model, pixels) = (CpuEncoder::new(&model, encoder)?, numbers(pictures)?);
             Box::new(move || model.embed(&pixels).map(drop))
         } else {
+            let dtype = precision.dtype();
             let model = hold_frozen(model, dtype, |_| true);
             let pictures = pictures.cast(dtype);
             Box::new(move || {
@@ -81,7 +89,7 @@ impl Job for EncodeJob<'_> {
         }
         let [median, low, high] = spread(&times);
         println!(
-            "encoder, {} images, {}: {:.2} ms ({:.2} to {:.2}), {:.0} images/s",
+            "encoder, {} images, {}, {precision}: {:.2} ms ({:.2} to {:.2}), {:.0} images/s",
             args.batch,
             args.measurement.subject.device.device,
             1e3 * median,
