@@ -96,6 +96,21 @@ pub fn is_cpu<B: Backend>(device: &B::Device) -> bool {
     (device as &dyn Any).is::<burn_flex::FlexDevice>()
 }
 
+/// Computes on one of the threads that the CPU backend shares its work with: on another thread, each
+/// of a step's many small operations would wake one of them and wait for it. On a GPU, here.
+///
+/// `compute` must not wait for what these threads have yet to do for others.
+pub fn among_workers<B: Backend, R: Send>(
+    device: &B::Device,
+    compute: impl FnOnce() -> R + Send,
+) -> R {
+    if is_cpu::<B>(device) {
+        rayon::scope(|_| compute())
+    } else {
+        compute()
+    }
+}
+
 /// Bytes that the allocator of a GPU has taken for tensors, those that it keeps for the next ones
 /// too; none of a CPU.
 pub fn gpu_memory<B: Backend>(device: &B::Device) -> Option<u64> {

@@ -35,19 +35,7 @@ impl<B: Backend> Attention<B> {
     }
 
     pub(super) fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let [batch, tokens, dim] = x.dims();
-        let head = dim / self.heads;
         let qkv = nn::linear(&self.qkv, x);
-        let part = |i: usize| {
-            qkv.clone()
-                .slice([0..batch, 0..tokens, i * dim..(i + 1) * dim])
-                .reshape([batch, tokens, self.heads, head])
-                .swap_dims(1, 2)
-        };
-        let (q, k, v) = (part(0) * (head as f64).powf(-0.5), part(1), part(2));
-        let weights = nn::softmax(q.matmul(k.transpose()), 3);
-        let mixed = weights.matmul(v);
-        let mixed = mixed.swap_dims(1, 2).reshape([batch, tokens, dim]);
-        nn::linear(&self.proj, mixed)
+        nn::linear(&self.proj, nn::self_attention(qkv, self.heads))
     }
 }

@@ -6,7 +6,6 @@ use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
 use burn::tensor::DType;
-use burn::tensor::activation::sigmoid;
 
 use super::attention::Attention;
 use crate::nn;
@@ -49,7 +48,7 @@ impl<B: Backend> Block<B> {
 
     /// The first norm.
     pub(super) fn norm(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        self.norm1.forward(x)
+        nn::layer_norm(&self.norm1, x)
     }
 
     /// [`Self::forward`], given the first norm of `x`.
@@ -61,7 +60,7 @@ impl<B: Backend> Block<B> {
     ) -> Tensor<B, 3> {
         let h = nn::cast(normed, compute);
         let x = x + nn::cast(self.attn.forward(h), DType::F32);
-        let h = nn::cast(self.norm2.forward(x.clone()), compute);
+        let h = nn::cast(nn::layer_norm(&self.norm2, x.clone()), compute);
         x + nn::cast(self.mlp.forward(h), DType::F32)
     }
 }
@@ -84,9 +83,7 @@ struct Mlp<B: Backend> {
 
 impl<B: Backend> Mlp<B> {
     fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let hidden = nn::linear(&self.fc1, x);
-        // QuickGELU, the activation that CLIP was trained with.
-        let hidden = hidden.clone() * sigmoid(hidden * 1.702);
+        let hidden = nn::quick_gelu(nn::linear(&self.fc1, x));
         nn::linear(&self.fc2, hidden)
     }
 }

@@ -123,9 +123,7 @@ impl<B: Backend> VisionTransformer<B> {
         let maps = backbone.iter().fold(images, |x, layer| layer.forward(x));
         let patches = nn::conv2d(proj, maps);
         // The residual stream is f32 in every precision, as under torch's autocast.
-        let patches = nn::cast(patches, DType::F32)
-            .flatten::<3>(2, 3)
-            .swap_dims(1, 2);
+        let patches = nn::transpose(nn::cast(patches, DType::F32).flatten::<3>(2, 3));
         let class = self.cls_token.val();
         let [_, _, dim] = class.dims();
         let class = class.expand([batch, 1, dim]);
@@ -134,12 +132,12 @@ impl<B: Backend> VisionTransformer<B> {
             None => class,
         };
         let x = Tensor::cat(vec![class, patches], 1);
-        self.norm_pre.forward(x + self.pos_embed.val())
+        nn::layer_norm(&self.norm_pre, x + self.pos_embed.val())
     }
 
     /// What follows the last block.
     fn finish(&self, x: Tensor<B, 3>, compute: DType) -> VitOutput<B> {
-        let tokens = self.norm.forward(x);
+        let tokens = nn::layer_norm(&self.norm, x);
         VitOutput {
             embedding: self.project(tokens.clone(), compute),
             tokens,
@@ -191,7 +189,7 @@ impl<B: burn::tensor::backend::AutodiffBackend> VisionTransformer<B> {
         let x = before.iter().fold(x, |x, block| block.forward(x, compute));
         let x = x.detach();
         let Some(last) = last else {
-            let tokens = self.norm.forward(x).detach().require_grad();
+            let tokens = nn::layer_norm(&self.norm, x).detach().require_grad();
             return (self.project(tokens.clone(), compute), tokens);
         };
         let normed = last.norm(x.clone()).detach().require_grad();

@@ -3,7 +3,7 @@
 use burn::module::{Initializer, Module, Param};
 use burn::prelude::*;
 
-use crate::nn;
+use crate::nn::{self, Layout};
 
 /// `y = x W^T + b + (1 / r) x A^T B^T` (Equation 9, alpha = 1).
 ///
@@ -44,17 +44,12 @@ impl<B: Backend> LoraLinear<B> {
 
     /// Maps `[B, T, in]` to `[B, T, out]`.
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let apply = |x: Tensor<B, 3>, weight: &Param<Tensor<B, 2>>| {
-            let weight = nn::cast(weight.val(), x.dtype());
-            x.matmul(weight.transpose().unsqueeze())
+        let apply = |x, weight: &Param<Tensor<B, 2>>, bias| {
+            nn::affine(x, weight.val(), Layout::OutIn, bias)
         };
-        let y = apply(x.clone(), &self.weight);
-        let y = match &self.bias {
-            Some(bias) => y + nn::cast(bias.val(), x.dtype()).unsqueeze(),
-            None => y,
-        };
+        let y = apply(x.clone(), &self.weight, self.bias.as_ref().map(Param::val));
         match (&self.lora_a, &self.lora_b) {
-            (Some(a), Some(b)) => y + apply(apply(x, a), b) / self.rank as f64,
+            (Some(a), Some(b)) => y + apply(apply(x, a, None), b, None) / self.rank as f64,
             _ => y,
         }
     }

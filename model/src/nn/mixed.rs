@@ -7,12 +7,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-#[cfg(feature = "flex")]
 use burn::module::Param;
-#[cfg(feature = "training")]
-use burn::nn::LayerNorm;
 use burn::nn::conv::Conv2d;
-use burn::nn::{GroupNorm, Linear, PaddingConfig2d};
+use burn::nn::{GroupNorm, LayerNorm, Linear, PaddingConfig2d};
 use burn::prelude::*;
 use burn::tensor::module::conv2d as convolve;
 use burn::tensor::ops::ConvOptions;
@@ -69,7 +66,7 @@ pub(crate) fn cast<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) ->
 }
 
 /// What `compute` makes of a tensor in f32, in the tensor's own format.
-fn in_f32<B: Backend, const D: usize>(
+pub(super) fn in_f32<B: Backend, const D: usize>(
     x: Tensor<B, D>,
     compute: impl FnOnce(Tensor<B, D>) -> Tensor<B, D>,
 ) -> Tensor<B, D> {
@@ -77,27 +74,75 @@ fn in_f32<B: Backend, const D: usize>(
     cast(compute(cast(x, DType::F32)), dtype)
 }
 
+/// How a linear layer holds its weight.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layout {
+    /// `[in, out]`.
+    InOut,
+    /// `[out, in]`.
+    #[cfg_attr(not(feature = "training"), expect(dead_code))]
+    OutIn,
+}
+
+impl Layout {
+    /// Inputs and outputs.
+    pub(super) fn sizes<B: Backend>(self, weight: &Tensor<B, 2>) -> [usize; 2] {
+        let [rows, columns] = weight.dims();
+        match self {
+            Self::InOut => [rows, columns],
+            Self::OutIn => [columns, rows],
+        }
+    }
+}
+
 /// A linear layer over the last axis.
 pub(crate) fn linear<B: Backend, const D: usize>(
     layer: &Linear<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
+    let bias = layer.bias.as_ref().map(Param::val);
+    affine(x, layer.weight.val(), Layout::InOut, bias)
+}
+
+/// `x W + b` over the last axis of x.
+///
+/// One product of matrices, whatever the axes before the last: a product for each image would
+/// compute 129 tokens in two tiles of 128, and a weight's gradient for each image before their sum.
+pub(crate) fn affine<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    weight: Tensor<B, 2>,
+    layout: Layout,
+    bias: Option<Tensor<B, 1>>,
+) -> Tensor<B, D> {
     let dtype = x.dtype();
-    let weight = layer.weight.val();
-    if weight.dtype() == dtype && dtype == DType::F32 {
-        #[cfg(feature = "flex")]
-        if let Some(y) =
-            super::flex::linear(&x, &weight, layer.bias.as_ref().map(Param::val).as_ref())
-        {
-            return y;
-        }
-        return layer.forward(x);
+    let weight = cast(weight, dtype);
+    let bias = bias.map(|bias| cast(bias, dtype));
+    #[cfg(feature = "flex")]
+    if let Some(y) = super::flex::linear(&x, &weight, layout, bias.as_ref()) {
+        return y;
     }
-    let y = x.matmul(cast(weight, dtype).unsqueeze());
-    match &layer.bias {
-        Some(bias) => y + cast(bias.val(), dtype).unsqueeze(),
+    let mut shape = x.dims();
+    let [inputs, outputs] = layout.sizes(&weight);
+    let weight = match layout {
+        Layout::InOut => weight,
+        Layout::OutIn => weight.transpose(),
+    };
+    let y = x.reshape([-1, inputs as i32]).matmul(weight);
+    let y = match bias {
+        Some(bias) => y + bias.unsqueeze(),
         None => y,
+    };
+    shape[D - 1] = outputs;
+    y.reshape(shape)
+}
+
+/// Rows and columns of every image exchanged.
+pub(crate) fn transpose<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 3> {
+    #[cfg(feature = "flex")]
+    if let Some(y) = super::flex::transpose(&x) {
+        return y;
     }
+    x.swap_dims(1, 2)
 }
 
 /// A convolution whose padding is the same on opposite sides.
@@ -117,13 +162,45 @@ pub(crate) fn conv2d<B: Backend>(layer: &Conv2d<B>, x: Tensor<B, 4>) -> Tensor<B
     convolve(x, weight, bias, options)
 }
 
-/// Computes in f32.
-#[cfg(feature = "training")]
+/// burn's default, which all layer norms have; a layer does not tell its own.
+pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;
+
+/// A layer norm over the last axis, in f32.
 pub(crate) fn layer_norm<B: Backend, const D: usize>(
     layer: &LayerNorm<B>,
     x: Tensor<B, D>,
 ) -> Tensor<B, D> {
-    in_f32(x, |x| layer.forward(x))
+    in_f32(x, |x| {
+        #[cfg(feature = "flex")]
+        if let Some(shift) = &layer.beta {
+            let factors = [&layer.gamma.val(), &shift.val()];
+            if let Some(y) = super::flex::layer_norm(&x, factors, LAYER_NORM_EPSILON) {
+                return y;
+            }
+        }
+        layer.forward(x)
+    })
+}
+
+/// `x sigmoid(1.702 x)`, the activation that CLIP was trained with.
+pub(crate) fn quick_gelu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    #[cfg(feature = "flex")]
+    if let Some(y) = super::flex::quick_gelu(&x) {
+        return y;
+    }
+    x.clone() * activation::sigmoid(x * 1.702)
+}
+
+/// The first half of the last axis times GELU of the second.
+#[cfg(feature = "training")]
+pub(crate) fn geglu<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, D> {
+    #[cfg(feature = "flex")]
+    if let Some(y) = super::flex::geglu(&x) {
+        return y;
+    }
+    let width = x.dims()[D - 1] / 2;
+    let half = |from| x.clone().narrow(D - 1, from, width);
+    half(0) * activation::gelu(half(width))
 }
 
 /// What follows a norm.
@@ -186,9 +263,4 @@ fn normalized<B: Backend, const D: usize>(
     let x = x.reshape([batch as i32, channels as i32, -1]);
     let shift = shift.reshape([1, channels, 1]).repeat_dim(0, batch);
     activation.apply((x * factor.reshape([batch, channels, 1]) + shift).reshape(shape))
-}
-
-/// Computes in f32.
-pub(crate) fn softmax<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize) -> Tensor<B, D> {
-    in_f32(x, |x| activation::softmax(x, axis))
 }

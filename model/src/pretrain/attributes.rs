@@ -3,7 +3,8 @@
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::prelude::*;
-use burn::tensor::activation::sigmoid;
+
+use crate::nn;
 
 /// The sum of a learned vector per attribute value that holds, through a residual
 /// feed-forward and a projection.
@@ -38,11 +39,9 @@ impl<B: Backend> AttributeEncoder<B> {
     /// Vectors `[B, output]` of `marks` `[B, values]`, 1 for each value that holds and is
     /// told, else 0.
     pub fn forward(&self, marks: Tensor<B, 2>) -> Tensor<B, 2> {
-        let x = self.norm_1.forward(marks.matmul(self.values.val()));
-        let hidden = self.fc1.forward(x.clone());
-        // QuickGELU, as in the vision tower.
-        let hidden = hidden.clone() * sigmoid(hidden * 1.702);
-        let x = x + self.fc2.forward(hidden);
-        self.head.forward(self.norm_2.forward(x))
+        let x = nn::layer_norm(&self.norm_1, marks.matmul(self.values.val()));
+        let hidden = nn::quick_gelu(nn::linear(&self.fc1, x.clone()));
+        let x = x + nn::linear(&self.fc2, hidden);
+        nn::linear(&self.head, nn::layer_norm(&self.norm_2, x))
     }
 }

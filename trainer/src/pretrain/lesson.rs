@@ -16,12 +16,13 @@ use super::checkpoint::Standing;
 use super::figures::{Figures, Means};
 use super::pictures::{Batch, Pictures};
 use super::settings::Course;
+use crate::device::among_workers;
 use crate::progress;
 use crate::stop::{self, Stopped};
 use crate::train::gradients;
 
 /// What is taught.
-pub trait Lesson<B: AutodiffBackend> {
+pub trait Lesson<B: AutodiffBackend>: Sync {
     /// The network.
     type Model: AutodiffModule<B>;
     /// Names of what [`Self::step`] measures, the loss that is minimised first.
@@ -83,26 +84,12 @@ impl Schooling<'_> {
         while at.step < course.steps {
             let clock = Instant::now();
             let batch = batches.next()?;
-            let step = at.step + 1;
-            let rate = course.rate_at(step);
-            let measured = lesson.step(&at.model, &batch, step);
-            let loss = measured.first().context("a lesson without a loss")?;
-            let found = GradientsParams::from_grads(loss.backward(), &at.model);
-            // Read only now: whoever reads waits, and the device would wait for the backward pass.
-            let values = figures.read(measured)?;
-            if !values[0].is_finite() {
-                bail!(
-                    "the loss of step {step} is not finite; lower --rate, now at {rate:.1e} of at most {:.1e}",
-                    course.rate
-                );
-            }
-            let found = clipped(found, &at.model)?;
-            let model = at.optimizer.step(rate, at.model.clone(), found);
-            at.model = lesson.settle(model);
-            at.step = step;
+            let values =
+                among_workers::<B, _>(device, || self.advance(lesson, &mut at, &batch, &figures))?;
             at.seconds = before + started.elapsed().as_secs_f64();
             let speed = course.batch as f64 / clock.elapsed().as_secs_f64();
-            figures.add(step, rate, &values, speed)?;
+            let step = at.step;
+            figures.add(step, course.rate_at(step), &values, speed)?;
             bar.set_message(format!("{}  {speed:.0} pictures/s", figures.last(&values)));
             bar.inc(1);
             let last = step == course.steps;
@@ -133,6 +120,34 @@ impl Schooling<'_> {
         }
         bar.finish_and_clear();
         Ok((at.model, figures.summary()))
+    }
+
+    /// One step; gives what it measured.
+    fn advance<B: AutodiffBackend, L: Lesson<B>>(
+        &self,
+        lesson: &L,
+        at: &mut Standing<B, L::Model>,
+        batch: &Batch,
+        figures: &Figures,
+    ) -> Result<Vec<f32>> {
+        let step = at.step + 1;
+        let rate = self.course.rate_at(step);
+        let measured = lesson.step(&at.model, batch, step);
+        let loss = measured.first().context("a lesson without a loss")?;
+        let found = GradientsParams::from_grads(loss.backward(), &at.model);
+        // Read only now: whoever reads waits, and the device would wait for the backward pass.
+        let values = figures.read(measured)?;
+        if !values[0].is_finite() {
+            bail!(
+                "the loss of step {step} is not finite; lower --rate, now at {rate:.1e} of at most {:.1e}",
+                self.course.rate
+            );
+        }
+        let found = clipped(found, &at.model)?;
+        let model = at.optimizer.step(rate, at.model.clone(), found);
+        at.model = lesson.settle(model);
+        at.step = step;
+        Ok(values)
     }
 }
 

@@ -22,7 +22,7 @@ use super::metrics::StepMetrics;
 use super::seam::Seam;
 use crate::config::RunConfig;
 use crate::data::TrainBatch;
-use crate::device::{gpu_memory, numbers};
+use crate::device::{among_workers, gpu_memory, numbers};
 use crate::parallel::Group;
 
 /// Model, optimiser and memory.
@@ -68,6 +68,22 @@ impl<B: AutodiffBackend> Trainer<B> {
     /// Epoch and speed of the returned metrics are the caller's to fill in. Losses that
     /// are not finite change nothing; the caller must look at them.
     pub fn step(
+        &mut self,
+        batch: &TrainBatch,
+        latents: Option<&LatentCache>,
+        step: u64,
+        lr: f64,
+        costs: &mut Costs,
+    ) -> Result<StepMetrics> {
+        if self.group.size() > 1 {
+            // Replicas wait for each other, and must not do so where others are to compute.
+            return self.advance(batch, latents, step, lr, costs);
+        }
+        let device = self.device.clone();
+        among_workers::<B, _>(&device, || self.advance(batch, latents, step, lr, costs))
+    }
+
+    fn advance(
         &mut self,
         batch: &TrainBatch,
         latents: Option<&LatentCache>,

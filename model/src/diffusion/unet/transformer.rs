@@ -4,7 +4,6 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, LayerNorm, LayerNormConfig};
 use burn::prelude::*;
-use burn::tensor::activation::gelu;
 
 use super::super::lora::LoraLinear;
 use super::super::resnet::{conv1x1, group_norm};
@@ -88,14 +87,10 @@ impl<B: Backend> SpatialTransformer<B> {
     /// `x` is `[B, C, H, W]`, `context` `[B, tokens, context]`.
     pub(super) fn forward(&self, x: Tensor<B, 4>, context: &Tensor<B, 3>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
-        let h: Tensor<B, 3> = nn::conv2d(
-            &self.proj_in,
-            nn::group_norm(&self.norm, x.clone(), Activation::None),
-        )
-        .flatten::<3>(2, 3)
-        .swap_dims(1, 2);
+        let h = nn::group_norm(&self.norm, x.clone(), Activation::None);
+        let h = nn::transpose(nn::conv2d(&self.proj_in, h).flatten::<3>(2, 3));
         let h = (self.transformer_blocks.iter()).fold(h, |h, block| block.forward(h, context));
-        let h = h.swap_dims(1, 2).reshape([batch, channels, height, width]);
+        let h = nn::transpose(h).reshape([batch, channels, height, width]);
         x + nn::conv2d(&self.proj_out, h)
     }
 }
@@ -127,18 +122,10 @@ impl<B: Backend> TransformerBlock<B> {
 
 impl<B: Backend> Attention<B> {
     fn forward(&self, x: Tensor<B, 3>, context: &Tensor<B, 3>) -> Tensor<B, 3> {
-        let [batch, tokens, channels] = x.dims();
-        let head = channels / self.heads;
-        let split = |x: Tensor<B, 3>| {
-            let [batch, tokens, _] = x.dims();
-            x.reshape([batch, tokens, self.heads, head]).swap_dims(1, 2)
-        };
-        let q = split(self.to_q.forward(x)) * (head as f64).powf(-0.5);
-        let k = split(self.to_k.forward(context.clone()));
-        let v = split(self.to_v.forward(context.clone()));
-        let mixed = nn::softmax(q.matmul(k.transpose()), 3).matmul(v);
-        self.to_out
-            .forward(mixed.swap_dims(1, 2).reshape([batch, tokens, channels]))
+        let q = self.to_q.forward(x);
+        let k = self.to_k.forward(context.clone());
+        let v = self.to_v.forward(context.clone());
+        self.to_out.forward(nn::attention([q, k, v], self.heads))
     }
 
     /// Attention to a context of one token, `[B, 1, C]`: its softmax is 1 whatever
@@ -151,14 +138,7 @@ impl<B: Backend> Attention<B> {
 
 impl<B: Backend> FeedForward<B> {
     fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        let projected = self.proj.forward(x);
-        let [batch, tokens, width] = projected.dims();
-        let half = |from: usize| {
-            projected
-                .clone()
-                .slice([0..batch, 0..tokens, from..from + width / 2])
-        };
-        self.out.forward(half(0) * gelu(half(width / 2)))
+        self.out.forward(nn::geglu(self.proj.forward(x)))
     }
 }
 

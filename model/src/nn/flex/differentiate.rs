@@ -1,6 +1,6 @@
 //! What burn has to know of our operations: when they apply, and how gradients pass them.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt::Debug;
 
 use burn::backend::autodiff::NodeId;
@@ -14,6 +14,8 @@ use burn::backend::{Autodiff, Flex};
 use burn::prelude::*;
 use burn::tensor::{DType, Shape, TensorData, TensorMetadata, TensorPrimitive};
 use burn_flex::FlexTensor;
+
+use crate::nn::cast;
 
 /// An operation on images `[B, C, height, width]` with a weight of rank `W` and a bias, if any.
 pub(super) trait Operation<const W: usize>: Copy + Debug + Send + 'static {
@@ -35,22 +37,49 @@ pub(super) trait Operation<const W: usize>: Copy + Debug + Send + 'static {
     ) -> [Option<Vec<f32>>; 3];
 }
 
+/// Whether the operations may apply: tensors of other backends need not even be reshaped for them.
+pub(super) fn is_flex<B: Backend>() -> bool {
+    let all = [
+        TypeId::of::<Flex>(),
+        TypeId::of::<Autodiff<Flex, NoCheckpointing>>(),
+        TypeId::of::<Autodiff<Flex, BalancedCheckpointing>>(),
+    ];
+    all.contains(&TypeId::of::<B>())
+}
+
+/// The operation on images alone, where they are those of flex in f32.
+pub(super) fn alone<B: Backend, O: Operation<1>>(
+    operation: O,
+    x: Tensor<B, 4>,
+) -> Option<Tensor<B, 4>> {
+    let nothing = Tensor::zeros([0], (&x.device(), x.dtype()));
+    apply(operation, (x, nothing, None))
+}
+
 /// What goes into an operation.
 type Taken<B, const W: usize> = (Tensor<B, 4>, Tensor<B, W>, Option<Tensor<B, 1>>);
 
-/// The operation, where the tensors are those of flex in f32.
+/// The operation, where the tensors are those of flex in one format. Other formats than f32 are
+/// rounded to: it computes in f32, as GPUs add up products of 16-bit numbers.
 pub(super) fn apply<B: Backend, O: Operation<W>, const W: usize>(
     operation: O,
     taken: Taken<B, W>,
 ) -> Option<Tensor<B, 4>> {
-    let bias = taken.2.as_ref().map(Tensor::dtype);
-    let formats = [Some(taken.0.dtype()), Some(taken.1.dtype()), bias];
-    if formats.iter().flatten().any(|&dtype| dtype != DType::F32) {
+    let (x, weight, bias) = taken;
+    let dtype = x.dtype();
+    let others = [Some(weight.dtype()), bias.as_ref().map(Tensor::dtype)];
+    if !is_flex::<B>() || others.iter().flatten().any(|&other| other != dtype) {
         return None;
     }
-    tracked::<B, NoCheckpointing, O, W>(operation, &taken)
-        .or_else(|| tracked::<B, BalancedCheckpointing, O, W>(operation, &taken))
-        .or_else(|| same(&direct::<O, W>(operation, same(&taken)?)))
+    let exact = (
+        cast(x, DType::F32),
+        cast(weight, DType::F32),
+        bias.map(|bias| cast(bias, DType::F32)),
+    );
+    let y = tracked::<B, NoCheckpointing, O, W>(operation, &exact)
+        .or_else(|| tracked::<B, BalancedCheckpointing, O, W>(operation, &exact))
+        .or_else(|| same(&direct::<O, W>(operation, same(&exact)?)))?;
+    Some(cast(y, dtype))
 }
 
 /// A value as what it is, where the compiler does not know that it is.

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
+use super::functions::sigmoid;
 use super::{dot, sum, widely};
 use crate::nn::Activation;
 
@@ -150,40 +151,5 @@ impl GroupNorm {
     fn of_group(&self, index: usize) -> std::ops::Range<usize> {
         let first = index % self.groups * self.channels;
         first..first + self.channels
-    }
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
-
-/// e to the power of x within 3e-7 of it, in operations that vectors have: 2 to a whole power
-/// times a polynomial.
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    const FACTORS: [f32; 6] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0];
-    let x = x.clamp(-87.0, 88.0);
-    let whole = (x * std::f32::consts::LOG2_E).round_ties_even();
-    let rest = x - whole * LN_2[0] - whole * LN_2[1];
-    let power = FACTORS
-        .iter()
-        .fold(0.0, |sum, factor| (sum + factor) * rest)
-        + 1.0;
-    power * f32::from_bits(((whole as i32 + 127) << 23) as u32)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn powers_of_e() {
-        for tenths in -860..870 {
-            let x = tenths as f32 / 10.0 + 0.037;
-            let expected = f64::from(x).exp();
-            let off = (f64::from(super::exp(x)) / expected - 1.0).abs();
-            assert!(off < 3e-7, "e^{x}: off by {off:e}");
-        }
-        assert!(super::sigmoid(-1e9) < 1e-37 && super::sigmoid(1e9) == 1.0);
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::differentiate::Operation;
 use super::product::{Keep, Matrix, multiply};
-use super::{sum_parts, sum_rows};
+use super::{Layout, sum_all, sum_parts};
 
 /// Rows of one product.
 const ROWS: usize = 128;
@@ -14,11 +14,20 @@ const ROWS: usize = 128;
 pub(super) struct Linear {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
+    pub(super) layout: Layout,
 }
 
 impl Linear {
     fn matrix(values: &[f32], columns: usize) -> Matrix<'_> {
         Matrix::new(values, [values.len() / columns, columns], columns)
+    }
+
+    /// The weight as `[in, out]`.
+    fn weight<'a>(&self, values: &'a [f32]) -> Matrix<'a> {
+        match self.layout {
+            Layout::InOut => Self::matrix(values, self.outputs),
+            Layout::OutIn => Self::matrix(values, self.inputs).transposed(),
+        }
     }
 
     /// Products of all rows of `x` `[rows, from]` with `factor`, `[from, to]`.
@@ -49,10 +58,8 @@ impl Operation<2> for Linear {
         [images, self.outputs, 1, 1]
     }
 
-    /// The weight is `[in, out]`.
     fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, ()) {
-        let weight = Self::matrix(weight, self.outputs);
-        let out = Self::products(x, weight, [self.inputs, self.outputs], bias);
+        let out = Self::products(x, self.weight(weight), [self.inputs, self.outputs], bias);
         (out, ())
     }
 
@@ -69,7 +76,7 @@ impl Operation<2> for Linear {
     ) -> [Option<Vec<f32>>; 3] {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let of_input = || {
-            let weight = Self::matrix(weight, outputs).transposed();
+            let weight = self.weight(weight).transposed();
             Self::products(grad, weight, [outputs, inputs], None)
         };
         let of_weight = || {
@@ -79,16 +86,20 @@ impl Operation<2> for Linear {
                 [inputs, outputs],
                 inputs * outputs,
                 |x, grad, sum| {
-                    let x = Self::matrix(x, inputs).transposed();
+                    let x = Self::matrix(x, inputs);
                     let grad = Self::matrix(grad, outputs);
-                    multiply(x, grad, sum, outputs, Keep::Nothing);
+                    let (a, b, columns) = match self.layout {
+                        Layout::InOut => (x, grad, outputs),
+                        Layout::OutIn => (grad, x, inputs),
+                    };
+                    multiply(a.transposed(), b, sum, columns, Keep::Nothing);
                 },
             )
         };
         [
             wanted[0].then(of_input),
             wanted[1].then(of_weight),
-            wanted[2].then(|| sum_rows(grad.chunks(outputs), outputs)),
+            wanted[2].then(|| sum_all(grad, outputs)),
         ]
     }
 }

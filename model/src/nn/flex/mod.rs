@@ -1,29 +1,40 @@
-//! Convolutions, linear layers and group norms on burn's CPU backend with gradients of our own.
+//! Layers on burn's CPU backend with gradients of our own.
 //!
 //! Flex computes the gradient of a convolution's weights as a convolution whose kernel is as large
 //! as an image, copies what it transposes element by element, and a norm is eight passes over all
 //! images. Here the first two are matrix products and the third two passes, each image on one
-//! thread. Whatever these functions do not know, such as
-//! another backend, a dilation or half precision, they leave to burn.
+//! thread; an attention is one operation, a head after the other. Whatever these functions do not
+//! know, such as another backend, a dilation or half precision, they leave to burn.
 
+mod attention;
 mod convolution;
 mod differentiate;
+mod functions;
+mod gate;
 mod group_norm;
+mod layer_norm;
 mod linear;
 mod product;
 #[cfg(test)]
 mod tests;
+mod transpose;
 
 use burn::prelude::*;
 use burn::tensor::ops::ConvOptions;
 
-use convolution::Convolution;
-use group_norm::GroupNorm;
-use linear::Linear;
-
-use super::Activation;
 use pulp::{Arch, NullaryFnOnce};
 use rayon::prelude::*;
+
+use attention::Attention;
+use convolution::Convolution;
+use gate::{GeGlu, QuickGelu};
+use group_norm::GroupNorm;
+use layer_norm::LayerNorm;
+use linear::Linear;
+use transpose::Transpose;
+
+use super::Activation;
+use super::mixed::Layout;
 
 /// A convolution of `x` `[B, in, height, width]` by `weight` `[out, in, height, width]`; none if it
 /// is left to burn.
@@ -49,18 +60,103 @@ pub(super) fn conv2d<B: Backend>(
     differentiate::apply(operation, (x.clone(), weight.clone(), bias.cloned()))
 }
 
-/// A linear layer over the last axis of `x`, by `weight` `[in, out]`; none if it is left to burn.
+/// A linear layer over the last axis of `x`; none if it is left to burn.
 pub(super) fn linear<B: Backend, const D: usize>(
     x: &Tensor<B, D>,
     weight: &Tensor<B, 2>,
+    layout: Layout,
     bias: Option<&Tensor<B, 1>>,
 ) -> Option<Tensor<B, D>> {
+    let [inputs, outputs] = layout.sizes(weight);
+    let operation = Linear {
+        inputs,
+        outputs,
+        layout,
+    };
+    by_rows(x, |x| {
+        differentiate::apply(operation, (x, weight.clone(), bias.cloned()))
+    })
+}
+
+/// A layer norm over the last axis of `x` by scale and shift; none if it is left to burn.
+pub(super) fn layer_norm<B: Backend, const D: usize>(
+    x: &Tensor<B, D>,
+    [scale, shift]: [&Tensor<B, 1>; 2],
+    epsilon: f64,
+) -> Option<Tensor<B, D>> {
+    let operation = LayerNorm {
+        width: x.dims()[D - 1],
+        epsilon: epsilon as f32,
+    };
+    by_rows(x, |x| {
+        differentiate::apply(operation, (x, scale.clone(), Some(shift.clone())))
+    })
+}
+
+/// `x sigmoid(1.702 x)`; none if it is left to burn.
+pub(super) fn quick_gelu<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option<Tensor<B, D>> {
+    let width = x.dims()[D - 1];
+    by_rows(x, |x| differentiate::alone(QuickGelu { width }, x))
+}
+
+/// The first half of the last axis of `x` times GELU of the second; none if it is left to burn.
+pub(super) fn geglu<B: Backend, const D: usize>(x: &Tensor<B, D>) -> Option<Tensor<B, D>> {
+    let width = x.dims()[D - 1] / 2;
+    by_rows(x, |x| differentiate::alone(GeGlu { width }, x))
+}
+
+/// Self-attention of `[B, T, 3 D]`: queries, keys and values of all heads; none if it is left to burn.
+pub(super) fn attention<B: Backend>(qkv: &Tensor<B, 3>, heads: usize) -> Option<Tensor<B, 3>> {
+    let [batch, tokens, packed] = qkv.dims();
+    let width = packed / 3;
+    let operation = Attention {
+        heads,
+        tokens,
+        width,
+    };
+    if !differentiate::is_flex::<B>() {
+        return None;
+    }
+    let x = qkv.clone().reshape([batch, tokens, packed, 1]);
+    Some(differentiate::alone(operation, x)?.reshape([batch, tokens, width]))
+}
+
+/// Attention of queries, keys and values `[B, T, D]` of one sequence; none if it is left to burn.
+pub(super) fn attention_of<B: Backend>(
+    [q, k, v]: [&Tensor<B, 3>; 3],
+    heads: usize,
+) -> Option<Tensor<B, 3>> {
+    if !differentiate::is_flex::<B>() || q.dims() != k.dims() {
+        return None;
+    }
+    attention(
+        &Tensor::cat(vec![q.clone(), k.clone(), v.clone()], 2),
+        heads,
+    )
+}
+
+/// `x` `[B, rows, columns]` with rows and columns exchanged; none if it is left to burn.
+pub(super) fn transpose<B: Backend>(x: &Tensor<B, 3>) -> Option<Tensor<B, 3>> {
+    if !differentiate::is_flex::<B>() {
+        return None;
+    }
+    let [batch, rows, columns] = x.dims();
+    let operation = Transpose { rows, columns };
+    let x = x.clone().reshape([batch, rows, columns, 1]);
+    Some(differentiate::alone(operation, x)?.reshape([batch, columns, rows]))
+}
+
+/// What an operation on rows `[rows, width, 1, 1]` makes of the last axis of `x`.
+fn by_rows<B: Backend, const D: usize>(
+    x: &Tensor<B, D>,
+    compute: impl FnOnce(Tensor<B, 4>) -> Option<Tensor<B, 4>>,
+) -> Option<Tensor<B, D>> {
+    if !differentiate::is_flex::<B>() {
+        return None;
+    }
     let mut shape = x.dims();
-    let [inputs, outputs] = weight.dims();
-    let rows = x.clone().reshape([-1, inputs as i32, 1, 1]);
-    let operation = Linear { inputs, outputs };
-    let y = differentiate::apply(operation, (rows, weight.clone(), bias.cloned()))?;
-    shape[D - 1] = outputs;
+    let y = compute(x.clone().reshape([-1, shape[D - 1] as i32, 1, 1]))?;
+    shape[D - 1] = y.dims()[1];
     Some(y.reshape(shape))
 }
 
@@ -156,6 +252,16 @@ fn sum_parts(
             add(images, grads, &mut sum);
             sum
         })
+        .collect();
+    sum_rows(sums.iter().map(Vec::as_slice), width)
+}
+
+/// Sum of all rows of `width` numbers, part by part.
+fn sum_all(values: &[f32], width: usize) -> Vec<f32> {
+    let part = (values.len() / width).div_ceil(PARTS).max(1) * width;
+    let parts = values.par_chunks(part);
+    let sums: Vec<Vec<f32>> = parts
+        .map(|part| sum_rows(part.chunks(width), width))
         .collect();
     sum_rows(sums.iter().map(Vec::as_slice), width)
 }

@@ -1,13 +1,15 @@
 //! Outputs and gradients are those of burn's own operations.
 
 use burn::backend::{Autodiff, Flex};
-use burn::nn::{GroupNorm, GroupNormConfig};
+use burn::module::{Param, ParamId};
+use burn::nn::{GroupNorm, GroupNormConfig, LayerNormConfig};
 use burn::prelude::*;
-use burn::tensor::Distribution;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, Distribution, activation};
 
 use crate::nn::Activation;
+use crate::nn::mixed::{LAYER_NORM_EPSILON, Layout};
 
 type Cpu = Autodiff<Flex>;
 
@@ -42,12 +44,12 @@ fn passes<const W: usize>(
     let weights = Tensor::<Cpu, 1, Int>::arange(0..y.shape().num_elements() as i64, &y.device());
     let weights = (weights.float() * 0.7).sin().reshape(y.shape());
     let grads = (y.clone() * weights).sum().backward();
-    let of_bias = bias.grad(&grads).map(numbers).unwrap_or_default();
     [
         numbers(y),
         numbers(x.grad(&grads).expect("a gradient")),
-        numbers(weight.grad(&grads).expect("a gradient")),
-        of_bias,
+        // Empty where it has no part.
+        weight.grad(&grads).map(numbers).unwrap_or_default(),
+        bias.grad(&grads).map(numbers).unwrap_or_default(),
     ]
 }
 
@@ -123,24 +125,134 @@ fn group_norms_are_those_of_burn() {
 #[test]
 fn linear_layers_are_those_of_burn() {
     for (rows, inputs, outputs) in [(1, 3, 5), (300, 16, 24), (33, 1, 4), (40, 64, 1)] {
-        let (x, weight) = (random([2, rows, 1, inputs]), random([inputs, outputs]));
-        let bias = random([outputs]);
-        for biased in [true, false] {
+        let (x, bias) = (random([2, rows, 1, inputs]), random([outputs]));
+        for (layout, biased) in [
+            (Layout::InOut, true),
+            (Layout::InOut, false),
+            (Layout::OutIn, true),
+        ] {
+            let weight = random(match layout {
+                Layout::InOut => [inputs, outputs],
+                Layout::OutIn => [outputs, inputs],
+            });
             let ours = passes(&x, &weight, &bias, |x, weight, bias| {
-                super::linear(&x, &weight, biased.then_some(&bias)).expect("ours")
+                super::linear(&x, &weight, layout, biased.then_some(&bias)).expect("ours")
             });
             let theirs = passes(&x, &weight, &bias, |x, weight, bias| {
+                let weight = match layout {
+                    Layout::InOut => weight,
+                    Layout::OutIn => weight.transpose(),
+                };
                 let y = x.matmul(weight.unsqueeze());
                 if biased { y + bias.unsqueeze() } else { y }
             });
             for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                assert_near(
-                    ours,
-                    theirs,
-                    &format!("{rows} x {inputs} x {outputs}, part {i}"),
-                );
+                let what = format!("{rows} x {inputs} x {outputs} {layout:?}, part {i}");
+                assert_near(ours, theirs, &what);
             }
         }
+    }
+}
+
+#[test]
+fn layer_norms_are_those_of_burn() {
+    for (rows, width) in [(1, 5), (7, 64), (200, 96), (33, 18)] {
+        let x = random([2, rows, 1, width]);
+        let (scale, shift) = (random([width]), random([width]));
+        let ours = passes(&x, &scale, &shift, |x, scale, shift| {
+            super::layer_norm(&x, [&scale, &shift], LAYER_NORM_EPSILON).expect("ours")
+        });
+        let theirs = passes(&x, &scale, &shift, |x, scale, shift| {
+            let mut layer = LayerNormConfig::new(width).init::<Cpu>(&Default::default());
+            // As they are: a parameter of its own would have gradients of its own.
+            layer.gamma = Param::initialized(ParamId::new(), scale);
+            layer.beta = Some(Param::initialized(ParamId::new(), shift));
+            layer.forward(x)
+        });
+        for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert_near(ours, theirs, &format!("{rows} x {width}, part {i}"));
+        }
+    }
+}
+
+/// Outputs and gradients of what takes images alone.
+fn assert_same(
+    x: &Tensor<Cpu, 4>,
+    ours: impl Fn(Tensor<Cpu, 4>) -> Tensor<Cpu, 4>,
+    theirs: impl Fn(Tensor<Cpu, 4>) -> Tensor<Cpu, 4>,
+) {
+    let nothing = random([1]);
+    let ours = passes(x, &nothing, &nothing, |x, _, _| ours(x));
+    let theirs = passes(x, &nothing, &nothing, |x, _, _| theirs(x));
+    for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+        assert_near(ours, theirs, &format!("{:?}, part {i}", x.dims()));
+    }
+}
+
+#[test]
+fn gates_are_those_of_burn() {
+    // The last is more than one thread's part.
+    for (rows, width) in [(3, 10), (1, 66), (200, 192)] {
+        let x = random([2, rows, 1, width]) * 3.0;
+        assert_same(
+            &x,
+            |x| super::quick_gelu(&x).expect("ours"),
+            |x| x.clone() * activation::sigmoid(x * 1.702),
+        );
+        assert_same(
+            &x,
+            |x| super::geglu(&x).expect("ours"),
+            |x| {
+                let [values, gates] =
+                    [0, 1].map(|half| x.clone().narrow(3, half * width / 2, width / 2));
+                values * activation::gelu(gates)
+            },
+        );
+    }
+}
+
+#[test]
+fn rows_become_columns() {
+    for [rows, columns] in [[5, 3], [16, 33], [1, 40], [70, 64]] {
+        let x = random([3, 1, rows, columns]);
+        let ours = |x: Tensor<Cpu, 4>| {
+            let y = super::transpose(&x.squeeze_dim(1)).expect("ours");
+            y.unsqueeze_dim(1)
+        };
+        assert_same(&x, ours, |x| x.swap_dims(2, 3));
+    }
+}
+
+#[test]
+fn attention_is_that_of_burn() {
+    for (images, tokens, heads, head) in
+        [(3, 5, 2, 4), (1, 1, 1, 3), (2, 129, 3, 16), (4, 64, 4, 8)]
+    {
+        let width = heads * head;
+        // Scores that are far apart, too.
+        let x = random([images, 1, tokens, 3 * width]) * 2.0;
+        let packed = |x: Tensor<Cpu, 4>| x.reshape([images, tokens, 3 * width]);
+        let parts = |x| {
+            let x = packed(x);
+            [0, 1, 2].map(|i| x.clone().narrow(2, i * width, width))
+        };
+        let theirs = |x| {
+            let [q, k, v] = parts(x).map(|part| {
+                let heads = part.reshape([images, tokens, heads, head]);
+                heads.swap_dims(1, 2)
+            });
+            let scores = q.matmul(k.transpose()) / (head as f64).sqrt();
+            let mixed = activation::softmax(scores, 3).matmul(v).swap_dims(1, 2);
+            mixed.reshape([images, 1, tokens, width])
+        };
+        let out = [images, 1, tokens, width];
+        let ours = |x| super::attention(&packed(x), heads).expect("ours");
+        assert_same(&x, |x| ours(x).reshape(out), theirs);
+        let ours = |x: Tensor<Cpu, 4>| {
+            let [q, k, v] = parts(x);
+            super::attention_of([&q, &k, &v], heads).expect("ours")
+        };
+        assert_same(&x, |x| ours(x).reshape(out), theirs);
     }
 }
 
@@ -176,6 +288,23 @@ fn views_and_inference_are_computed() {
     assert_near(&numbers(ours), &numbers(theirs), "a view");
 }
 
+/// Sums of a thousand products that would not fit into the format, though the last does.
+#[test]
+fn half_precision_is_added_up_in_f32() {
+    let x = Tensor::<Cpu, 2>::full([1, 1024], 200.0, &Default::default());
+    let signs = Tensor::<Cpu, 1, Int>::arange(0..1024, &x.device()).lower_elem(512);
+    let weight = signs.float() * 2.0 - 1.0;
+    let weight = (weight * 100.0).reshape([1024, 1]);
+    let [x, weight] = [x, weight].map(|tensor| tensor.cast(DType::F16).require_grad());
+    let y = super::linear(&x, &weight, Layout::InOut, None).expect("ours");
+    assert_eq!(y.dtype(), DType::F16);
+    let grads = y.clone().sum().backward();
+    assert_eq!(numbers(y.cast(DType::F32)), [0.0]);
+    let of_weight = weight.grad(&grads).expect("a gradient");
+    assert_eq!(of_weight.dtype(), DType::F16);
+    assert_eq!(numbers(of_weight.cast(DType::F32)), [200.0; 1024]);
+}
+
 #[test]
 fn others_are_left_to_burn() {
     let (x, weight) = (random([1, 4, 6, 6]), random([4, 2, 3, 3]));
@@ -184,7 +313,7 @@ fn others_are_left_to_burn() {
     let weight = random([4, 4, 3, 3]);
     let dilated = ConvOptions::new([1; 2], [1; 2], [2; 2], 1);
     assert!(super::conv2d(&x, &weight, None, &dilated).is_none());
-    let half = weight.clone().cast(burn::tensor::DType::F16);
+    let half = weight.clone().cast(DType::F16);
     let options = ConvOptions::new([1; 2], [1; 2], [1; 2], 1);
     assert!(super::conv2d(&x, &half, None, &options).is_none());
     assert!(super::conv2d(&x, &weight, None, &options).is_some());
