@@ -162,9 +162,6 @@ pub(crate) fn conv2d<B: Backend>(layer: &Conv2d<B>, x: Tensor<B, 4>) -> Tensor<B
     convolve(x, weight, bias, options)
 }
 
-/// burn's default, which all layer norms have; a layer does not tell its own.
-pub(super) const LAYER_NORM_EPSILON: f64 = 1e-5;
-
 /// A layer norm over the last axis, in f32.
 pub(crate) fn layer_norm<B: Backend, const D: usize>(
     layer: &LayerNorm<B>,
@@ -174,7 +171,7 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
         #[cfg(feature = "flex")]
         if let Some(shift) = &layer.beta {
             let factors = [&layer.gamma.val(), &shift.val()];
-            if let Some(y) = super::flex::layer_norm(&x, factors, LAYER_NORM_EPSILON) {
+            if let Some(y) = super::flex::layer_norm(&x, factors) {
                 return y;
             }
         }

@@ -9,8 +9,10 @@ use super::{PARTS, dot, sum, sum_rows, widely};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LayerNorm {
     pub(super) width: usize,
-    pub(super) epsilon: f32,
 }
+
+/// burn's default, which all layer norms have; a layer does not tell its own.
+const EPSILON: f32 = 1e-5;
 
 impl LayerNorm {
     /// Numbers in the rows of a thread's part.
@@ -46,7 +48,7 @@ impl Operation<1> for LayerNorm {
                     for ((out, x), kept) in rows.zip(statistics.iter_mut()) {
                         let mean = sum(x, |value| value) / width as f32;
                         let variance = sum(x, |value| (value - mean) * (value - mean));
-                        let inverse = (variance / width as f32 + self.epsilon).sqrt().recip();
+                        let inverse = (variance / width as f32 + EPSILON).sqrt().recip();
                         *kept = [mean, inverse];
                         let values = out.iter_mut().zip(x).zip(scale).zip(shift);
                         values.for_each(|(((out, x), scale), shift)| {

@@ -82,12 +82,9 @@ pub(super) fn linear<B: Backend, const D: usize>(
 pub(super) fn layer_norm<B: Backend, const D: usize>(
     x: &Tensor<B, D>,
     [scale, shift]: [&Tensor<B, 1>; 2],
-    epsilon: f64,
 ) -> Option<Tensor<B, D>> {
-    let operation = LayerNorm {
-        width: x.dims()[D - 1],
-        epsilon: epsilon as f32,
-    };
+    let width = x.dims()[D - 1];
+    let operation = LayerNorm { width };
     by_rows(x, |x| {
         differentiate::apply(operation, (x, scale.clone(), Some(shift.clone())))
     })

@@ -9,7 +9,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Distribution, activation};
 
 use crate::nn::Activation;
-use crate::nn::mixed::{LAYER_NORM_EPSILON, Layout};
+use crate::nn::mixed::Layout;
 
 type Cpu = Autodiff<Flex>;
 
@@ -160,7 +160,7 @@ fn layer_norms_are_those_of_burn() {
         let x = random([2, rows, 1, width]);
         let (scale, shift) = (random([width]), random([width]));
         let ours = passes(&x, &scale, &shift, |x, scale, shift| {
-            super::layer_norm(&x, [&scale, &shift], LAYER_NORM_EPSILON).expect("ours")
+            super::layer_norm(&x, [&scale, &shift]).expect("ours")
         });
         let theirs = passes(&x, &scale, &shift, |x, scale, shift| {
             let mut layer = LayerNormConfig::new(width).init::<Cpu>(&Default::default());
