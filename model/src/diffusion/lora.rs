@@ -49,7 +49,11 @@ impl<B: Backend> LoraLinear<B> {
         };
         let y = apply(x.clone(), &self.weight, self.bias.as_ref().map(Param::val));
         match (&self.lora_a, &self.lora_b) {
-            (Some(a), Some(b)) => y + apply(apply(x, a, None), b, None) / self.rank as f64,
+            (Some(a), Some(b)) => {
+                // Scaled where it has r numbers, not `out`.
+                let low = apply(x, a, None) / self.rank as f64;
+                y + apply(low, b, None)
+            }
             _ => y,
         }
     }

@@ -38,7 +38,7 @@ pub fn run(order: &Order) -> Result<()> {
         size.name(),
         shown(&public(size))
     );
-    steps.run("build the trainer", "4 min the first time", || {
+    steps.run("build the trainer", "7 min the first time", || {
         trainer::build(trainer::feature(device))
     })?;
     let [vision, diffusion, trained] =

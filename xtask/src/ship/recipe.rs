@@ -59,9 +59,9 @@ impl Size {
                 vision: "--steps 5000 --batch 96 --rate 2e-3 --uses 3",
                 diffusion: "--vae-steps 400 --steps 4000 --batch 32",
                 times: [
-                    "45 min on two cores",
-                    "12 min on two cores",
-                    "6 min on two cores",
+                    "35 min on two cores",
+                    "8 min on two cores",
+                    "4 min on two cores",
                 ],
             },
             // Not yet run to its end anywhere: the times of the long steps are not known. Pictures

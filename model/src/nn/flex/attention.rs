@@ -6,9 +6,8 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::functions::exp;
 use super::product::{Keep, Matrix, multiply};
-use super::{LANES, dot, sum, widely};
+use super::vectors::{dot, exp, greatest, sum, widely};
 
 /// Sizes of a self-attention. An image is `tokens` rows of query, key and value, `width` numbers
 /// each, of which every head has its part.
@@ -157,17 +156,4 @@ impl Operation<1> for Attention {
         });
         [Some(out), None, None]
     }
-}
-
-/// The greatest of some values.
-#[inline(always)]
-fn greatest(values: &[f32]) -> f32 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = lane.max(value);
-        }
-    }
-    (lanes.iter().chain(rest)).fold(f32::NEG_INFINITY, |most, &value| most.max(value))
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
+use super::parts::{sum_parts, sum_rows};
 use super::product::{Keep, Matrix, multiply};
-use super::{sum_parts, widely};
+use super::vectors::{sum, widely};
 
 /// Numbers of the columns of one product: they stay in a core's second cache.
 const TILE: usize = 1 << 17;
@@ -100,9 +101,9 @@ impl Convolution {
     fn backward_bias(&self, grad: &[f32]) -> Vec<f32> {
         let plan = Plan::new(self);
         let sums: Vec<f32> = (grad.par_chunks(plan.area))
-            .map(|map| super::sum(map, |value| value))
+            .map(|map| sum(map, |value| value))
             .collect();
-        super::sum_rows(sums.chunks(plan.out), plan.out)
+        sum_rows(sums.chunks(plan.out), plan.out)
     }
 }
 

@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::functions::{normal, sigmoid};
-use super::widely;
+use super::vectors::{normal, sigmoid, widely};
 
 /// About how many numbers a thread takes at once.
 const PART: usize = 1 << 14;

@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::functions::sigmoid;
-use super::{dot, sum, widely};
+use super::vectors::{dot, sigmoid, sum, widely};
 use crate::nn::Activation;
 
 /// Sizes of a group norm.

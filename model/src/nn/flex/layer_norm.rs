@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::{PARTS, dot, sum, sum_rows, widely};
+use super::parts::{PARTS, sum_rows};
+use super::vectors::{dot, sum, widely};
 
 /// Sizes of a layer norm; every image is a row.
 #[derive(Clone, Copy, Debug)]

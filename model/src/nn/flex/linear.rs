@@ -2,9 +2,10 @@
 
 use rayon::prelude::*;
 
+use super::Layout;
 use super::differentiate::Operation;
+use super::parts::{sum_all, sum_parts};
 use super::product::{Keep, Matrix, multiply};
-use super::{Layout, sum_all, sum_parts};
 
 /// Rows of one product.
 const ROWS: usize = 128;

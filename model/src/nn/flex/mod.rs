@@ -9,21 +9,19 @@
 mod attention;
 mod convolution;
 mod differentiate;
-mod functions;
 mod gate;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod parts;
 mod product;
 #[cfg(test)]
 mod tests;
 mod transpose;
+mod vectors;
 
 use burn::prelude::*;
 use burn::tensor::ops::ConvOptions;
-
-use pulp::{Arch, NullaryFnOnce};
-use rayon::prelude::*;
 
 use attention::Attention;
 use convolution::Convolution;
@@ -34,7 +32,7 @@ use linear::Linear;
 use transpose::Transpose;
 
 use super::Activation;
-use super::mixed::Layout;
+use super::layers::Layout;
 
 /// A convolution of `x` `[B, in, height, width]` by `weight` `[out, in, height, width]`; none if it
 /// is left to burn.
@@ -175,99 +173,4 @@ pub(super) fn group_norm<B: Backend>(
         activation,
     };
     differentiate::apply(operation, (x.clone(), scale.clone(), Some(shift.clone())))
-}
-
-/// What a closure computes, with the widest vectors of this processor. The closure must be inlined,
-/// and must change what it borrows: for others the compiler puts a function in between that it
-/// compiles for every processor.
-#[inline(always)]
-fn widely<R>(compute: impl FnMut() -> R) -> R {
-    struct Wide<F>(F);
-    impl<R, F: FnMut() -> R> NullaryFnOnce for Wide<F> {
-        type Output = R;
-
-        #[inline(always)]
-        fn call(mut self) -> R {
-            (self.0)()
-        }
-    }
-    Arch::new().dispatch(Wide(compute))
-}
-
-/// Parts of a batch whose weights' gradients are summed one after another. A number of its own,
-/// so that sums do not depend on the machine's cores.
-const PARTS: usize = 16;
-/// Numbers that are added at once.
-const LANES: usize = 16;
-
-/// Sum of a function of all values, in an order that vectors can follow.
-#[inline(always)]
-fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for chunk in chunks {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane += of(value);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest.iter().map(|&value| of(value)).sum::<f32>()
-}
-
-/// Sum of values times a function of others.
-#[inline(always)]
-fn dot(values: &[f32], others: &[f32], of: impl Fn(f32) -> f32) -> f32 {
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    let (partners, left) = others.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for (chunk, partner) in chunks.iter().zip(partners) {
-        for ((lane, &value), &other) in lanes.iter_mut().zip(chunk).zip(partner) {
-            *lane += value * of(other);
-        }
-    }
-    let rest = rest
-        .iter()
-        .zip(left)
-        .map(|(&value, &other)| value * of(other));
-    lanes.iter().sum::<f32>() + rest.sum::<f32>()
-}
-
-/// Sum of the `width` numbers that `add` adds to zeros for each part of a batch's images and
-/// gradients, of so many numbers each.
-fn sum_parts(
-    images: &[f32],
-    grads: &[f32],
-    [taken, given]: [usize; 2],
-    width: usize,
-    add: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
-) -> Vec<f32> {
-    let part = (images.len() / taken).div_ceil(PARTS).max(1);
-    let parts = images.par_chunks(part * taken);
-    let parts = parts.zip(grads.par_chunks(part * given));
-    let sums: Vec<Vec<f32>> = parts
-        .map(|(images, grads)| {
-            let mut sum = vec![0.0; width];
-            add(images, grads, &mut sum);
-            sum
-        })
-        .collect();
-    sum_rows(sums.iter().map(Vec::as_slice), width)
-}
-
-/// Sum of all rows of `width` numbers, part by part.
-fn sum_all(values: &[f32], width: usize) -> Vec<f32> {
-    let part = (values.len() / width).div_ceil(PARTS).max(1) * width;
-    let parts = values.par_chunks(part);
-    let sums: Vec<Vec<f32>> = parts
-        .map(|part| sum_rows(part.chunks(width), width))
-        .collect();
-    sum_rows(sums.iter().map(Vec::as_slice), width)
-}
-
-/// Sum of rows of `width` numbers, which may cancel: gradients of biases before a batch norm do.
-fn sum_rows<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<f32> {
-    let mut sum = vec![0.0_f64; width];
-    for row in rows {
-        (sum.iter_mut().zip(row)).for_each(|(sum, &value)| *sum += f64::from(value));
-    }
-    sum.into_iter().map(|sum| sum as f32).collect()
 }

@@ -9,7 +9,8 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Distribution, activation};
 
 use crate::nn::Activation;
-use crate::nn::mixed::Layout;
+use crate::nn::attention::by_heads;
+use crate::nn::layers::{Layout, affine_of_rows};
 
 type Cpu = Autodiff<Flex>;
 
@@ -146,9 +147,14 @@ fn linear_layers_are_those_of_burn() {
                 let y = x.matmul(weight.unsqueeze());
                 if biased { y + bias.unsqueeze() } else { y }
             });
-            for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                let what = format!("{rows} x {inputs} x {outputs} {layout:?}, part {i}");
-                assert_near(ours, theirs, &what);
+            let elsewhere = passes(&x, &weight, &bias, |x, weight, bias| {
+                affine_of_rows(x, weight, layout, biased.then_some(bias))
+            });
+            for found in [ours, elsewhere] {
+                for (i, (found, theirs)) in found.iter().zip(&theirs).enumerate() {
+                    let what = format!("{rows} x {inputs} x {outputs} {layout:?}, part {i}");
+                    assert_near(found, theirs, &what);
+                }
             }
         }
     }
@@ -253,6 +259,8 @@ fn attention_is_that_of_burn() {
             super::attention_of([&q, &k, &v], heads).expect("ours")
         };
         assert_same(&x, |x| ours(x).reshape(out), theirs);
+        let elsewhere = |x: Tensor<Cpu, 4>| by_heads(parts(x), heads).reshape(out);
+        assert_same(&x, elsewhere, theirs);
     }
 }
 

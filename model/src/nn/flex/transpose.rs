@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::widely;
+use super::vectors::widely;
 
 /// Sides of a square that is copied at once: its lines lie in the first cache.
 const SIDE: usize = 16;

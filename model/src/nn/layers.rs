@@ -4,75 +4,15 @@
 //! in it; norms and softmax compute in f32. Weights are cast on the way, so a trained one
 //! stays f32 and gets an f32 gradient. With f32 input and weights nothing is cast.
 
-use std::fmt;
-use std::str::FromStr;
-
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, LayerNorm, Linear, PaddingConfig2d};
 use burn::prelude::*;
+use burn::tensor::activation;
 use burn::tensor::module::conv2d as convolve;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, activation};
-use serde::{Deserialize, Serialize};
 
-/// Number format of matrix products and convolutions while training, and of frozen weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compute {
-    /// 32-bit floats.
-    #[default]
-    F32,
-    /// 16-bit floats with the range of f32 and 8 significant bits.
-    Bf16,
-    /// 16-bit IEEE floats: 11 significant bits, but gradients must be scaled into range.
-    F16,
-}
-
-impl Compute {
-    /// burn's name of it.
-    pub fn dtype(self) -> DType {
-        match self {
-            Self::F32 => DType::F32,
-            Self::Bf16 => DType::BF16,
-            Self::F16 => DType::F16,
-        }
-    }
-}
-
-impl fmt::Display for Compute {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::F16 => "f16",
-        })
-    }
-}
-
-impl FromStr for Compute {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::F32, Self::Bf16, Self::F16];
-        (all.into_iter().find(|format| format.to_string() == text))
-            .ok_or_else(|| format!("`{text}` is no number format; choose f32, bf16 or f16"))
-    }
-}
-
-/// A tensor in another format, or as it is.
-pub(crate) fn cast<B: Backend, const D: usize>(x: Tensor<B, D>, dtype: DType) -> Tensor<B, D> {
-    if x.dtype() == dtype { x } else { x.cast(dtype) }
-}
-
-/// What `compute` makes of a tensor in f32, in the tensor's own format.
-pub(super) fn in_f32<B: Backend, const D: usize>(
-    x: Tensor<B, D>,
-    compute: impl FnOnce(Tensor<B, D>) -> Tensor<B, D>,
-) -> Tensor<B, D> {
-    let dtype = x.dtype();
-    cast(compute(cast(x, DType::F32)), dtype)
-}
+use super::format::{cast, in_f32};
 
 /// How a linear layer holds its weight.
 #[derive(Clone, Copy, Debug)]
@@ -105,9 +45,6 @@ pub(crate) fn linear<B: Backend, const D: usize>(
 }
 
 /// `x W + b` over the last axis of x.
-///
-/// One product of matrices, whatever the axes before the last: a product for each image would
-/// compute 129 tokens in two tiles of 128, and a weight's gradient for each image before their sum.
 pub(crate) fn affine<B: Backend, const D: usize>(
     x: Tensor<B, D>,
     weight: Tensor<B, 2>,
@@ -121,6 +58,17 @@ pub(crate) fn affine<B: Backend, const D: usize>(
     if let Some(y) = super::flex::linear(&x, &weight, layout, bias.as_ref()) {
         return y;
     }
+    affine_of_rows(x, weight, layout, bias)
+}
+
+/// One product of matrices, whatever the axes before the last: a product for each image would
+/// compute 129 tokens in two tiles of 128, and a weight's gradient for each image before their sum.
+pub(super) fn affine_of_rows<B: Backend, const D: usize>(
+    x: Tensor<B, D>,
+    weight: Tensor<B, 2>,
+    layout: Layout,
+    bias: Option<Tensor<B, 1>>,
+) -> Tensor<B, D> {
     let mut shape = x.dims();
     let [inputs, outputs] = layout.sizes(&weight);
     let weight = match layout {

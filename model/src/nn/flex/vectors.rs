@@ -1,4 +1,70 @@
-//! Exponential functions in operations that vectors have.
+//! Loops and functions that the compiler turns into the widest vectors of the processor.
+
+use pulp::{Arch, NullaryFnOnce};
+
+/// What a closure computes, with the widest vectors of this processor. The closure must be inlined,
+/// and must change what it borrows: for others the compiler puts a function in between that it
+/// compiles for every processor.
+#[inline(always)]
+pub(super) fn widely<R>(compute: impl FnMut() -> R) -> R {
+    struct Wide<F>(F);
+    impl<R, F: FnMut() -> R> NullaryFnOnce for Wide<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn call(mut self) -> R {
+            (self.0)()
+        }
+    }
+    Arch::new().dispatch(Wide(compute))
+}
+
+/// Numbers that are added at once.
+const LANES: usize = 16;
+
+/// Sum of a function of all values, in an order that vectors can follow.
+#[inline(always)]
+pub(super) fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += of(value);
+        }
+    }
+    lanes.iter().sum::<f32>() + rest.iter().map(|&value| of(value)).sum::<f32>()
+}
+
+/// Sum of values times a function of others.
+#[inline(always)]
+pub(super) fn dot(values: &[f32], others: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let (partners, left) = others.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (chunk, partner) in chunks.iter().zip(partners) {
+        for ((lane, &value), &other) in lanes.iter_mut().zip(chunk).zip(partner) {
+            *lane += value * of(other);
+        }
+    }
+    let rest = rest
+        .iter()
+        .zip(left)
+        .map(|(&value, &other)| value * of(other));
+    lanes.iter().sum::<f32>() + rest.sum::<f32>()
+}
+
+/// The greatest of some values.
+#[inline(always)]
+pub(super) fn greatest(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = lane.max(value);
+        }
+    }
+    (lanes.iter().chain(rest)).fold(f32::NEG_INFINITY, |most, &value| most.max(value))
+}
 
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
