@@ -96,10 +96,6 @@ impl Operation<1> for Attention {
         (out, sums)
     }
 
-    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
-        true
-    }
-
     fn backward(
         &self,
         [x, ..]: [&[f32]; 3],

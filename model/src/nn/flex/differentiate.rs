@@ -26,7 +26,9 @@ pub(super) trait Operation<const W: usize>: Copy + Debug + Send + 'static {
     /// The output.
     fn forward(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Self::Kept);
     /// Whether the gradients that are `wanted`, of x, weight and bias, depend on x.
-    fn reads_input(&self, wanted: [bool; 3]) -> bool;
+    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
+        true
+    }
     /// The gradients that are `wanted`; `taken` are x, empty where it is not read, weight and bias.
     fn backward(
         &self,
@@ -47,7 +49,7 @@ pub(super) fn is_flex<B: Backend>() -> bool {
     all.contains(&TypeId::of::<B>())
 }
 
-/// The operation on images alone, where they are those of flex in f32.
+/// The operation on images alone, where they are those of flex.
 pub(super) fn alone<B: Backend, O: Operation<1>>(
     operation: O,
     x: Tensor<B, 4>,

@@ -40,10 +40,6 @@ impl Operation<1> for QuickGelu {
         (out, ())
     }
 
-    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
-        true
-    }
-
     fn backward(
         &self,
         [x, ..]: [&[f32]; 3],
@@ -110,10 +106,6 @@ impl Operation<1> for GeGlu {
                 );
             });
         (out, ())
-    }
-
-    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
-        true
     }
 
     fn backward(

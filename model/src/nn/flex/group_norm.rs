@@ -69,10 +69,6 @@ impl Operation<1> for GroupNorm {
         (out, statistics)
     }
 
-    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
-        true
-    }
-
     fn backward(
         &self,
         [x, scale, shift]: [&[f32]; 3],

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::differentiate::Operation;
-use super::parts::{PARTS, sum_rows};
+use super::parts::{rows_of_part, sum_rows};
 use super::vectors::{dot, sum, widely};
 
 /// Sizes of a layer norm; every image is a row.
@@ -14,13 +14,6 @@ pub(super) struct LayerNorm {
 
 /// burn's default, which all layer norms have; a layer does not tell its own.
 const EPSILON: f32 = 1e-5;
-
-impl LayerNorm {
-    /// Numbers in the rows of a thread's part.
-    fn part(&self, x: &[f32]) -> usize {
-        (x.len() / self.width).div_ceil(PARTS).max(1) * self.width
-    }
-}
 
 impl Operation<1> for LayerNorm {
     /// Mean and inverse deviation of every row.
@@ -33,7 +26,8 @@ impl Operation<1> for LayerNorm {
     /// The bias is the shift.
     fn forward(&self, x: &[f32], scale: &[f32], bias: Option<&[f32]>) -> (Vec<f32>, Self::Kept) {
         let shift = bias.unwrap_or_default();
-        let (width, part) = (self.width, self.part(x));
+        let width = self.width;
+        let part = rows_of_part(x.len() / width) * width;
         let mut out = vec![0.0; x.len()];
         let mut statistics = vec![[0.0; 2]; x.len() / width];
         let parts = (
@@ -62,10 +56,6 @@ impl Operation<1> for LayerNorm {
         (out, statistics)
     }
 
-    fn reads_input(&self, _wanted: [bool; 3]) -> bool {
-        true
-    }
-
     fn backward(
         &self,
         [x, scale, _]: [&[f32]; 3],
@@ -73,7 +63,8 @@ impl Operation<1> for LayerNorm {
         grad: &[f32],
         _wanted: [bool; 3],
     ) -> [Option<Vec<f32>>; 3] {
-        let (width, part) = (self.width, self.part(x));
+        let width = self.width;
+        let part = rows_of_part(x.len() / width) * width;
         let mut out = vec![0.0; x.len()];
         let parts = (
             out.par_chunks_mut(part),

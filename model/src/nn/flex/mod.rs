@@ -4,7 +4,7 @@
 //! as an image, copies what it transposes element by element, and a norm is eight passes over all
 //! images. Here the first two are matrix products and the third two passes, each image on one
 //! thread; an attention is one operation, a head after the other. Whatever these functions do not
-//! know, such as another backend, a dilation or half precision, they leave to burn.
+//! know, such as another backend or a dilation, they leave to burn.
 
 mod attention;
 mod convolution;

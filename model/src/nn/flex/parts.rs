@@ -3,7 +3,12 @@
 use rayon::prelude::*;
 
 /// Parts of a batch.
-pub(super) const PARTS: usize = 16;
+const PARTS: usize = 16;
+
+/// How many of so many rows are a part.
+pub(super) fn rows_of_part(rows: usize) -> usize {
+    rows.div_ceil(PARTS).max(1)
+}
 
 /// Sum of the `width` numbers that `add` adds to zeros for each part of a batch's images and
 /// gradients, of so many numbers each.
@@ -14,7 +19,7 @@ pub(super) fn sum_parts(
     width: usize,
     add: impl Fn(&[f32], &[f32], &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let part = (images.len() / taken).div_ceil(PARTS).max(1);
+    let part = rows_of_part(images.len() / taken);
     let parts = images.par_chunks(part * taken);
     let parts = parts.zip(grads.par_chunks(part * given));
     let sums: Vec<Vec<f32>> = parts
@@ -29,7 +34,7 @@ pub(super) fn sum_parts(
 
 /// Sum of all rows of `width` numbers, part by part.
 pub(super) fn sum_all(values: &[f32], width: usize) -> Vec<f32> {
-    let part = (values.len() / width).div_ceil(PARTS).max(1) * width;
+    let part = rows_of_part(values.len() / width) * width;
     let parts = values.par_chunks(part);
     let sums: Vec<Vec<f32>> = parts
         .map(|part| sum_rows(part.chunks(width), width))
