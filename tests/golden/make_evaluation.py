@@ -1,4 +1,5 @@
-"""Writes evaluation.safetensors: ROC points, measures by camera, re-ranking, query expansion.
+"""Writes evaluation.safetensors: ROC points, measures by camera, re-ranking, query expansion,
+normalisation by camera.
 
 All are computed plainly: whole matrices, sorted. Case N has query [q, d] and gallery [g, d]
 f32, L2-normalised, query_labels and gallery_labels [., 2] i64 (identity, camera), and
@@ -7,6 +8,9 @@ f32, L2-normalised, query_labels and gallery_labels [., 2] i64 (identity, camera
 - cameras [c, 5] f64: query camera, gallery camera, queries, Rank-1, mAP;
 - rerank.M.settings [3] f64 (k1, k2, lambda), rerank.M.distances [q, g] f64: k-reciprocal
   re-ranking as published, in dense matrices;
+- normalized.query [q, d] and normalized.gallery [g, d] f64: without their cameras' means and
+  deviations among the gallery, which count as if 16 images more had been seen: of a camera
+  ones as the whole gallery has, of the gallery ones of mean 0 and variance 1/d;
 - expanded.K [q, d] f64 for K in 1, 5: the query averaged with its K nearest gallery images.
 """
 
@@ -94,6 +98,24 @@ def expanded(query, gallery, k):
     return mean / np.linalg.norm(mean, axis=1, keepdims=True)
 
 
+def normalized(query, gallery, q, g):
+    def moments(rows, mean, variance):
+        total = len(rows) + 16
+        mean = (rows.sum(axis=0) + 16 * mean) / total
+        return mean, (((rows - mean) ** 2).sum(axis=0) + 16 * variance) / total
+
+    width = gallery.shape[1]
+    everywhere = moments(gallery, np.zeros(width), np.full(width, 1 / width))
+    found = []
+    for rows, labels in [(query, q), (gallery, g)]:
+        standard = []
+        for row, camera in zip(rows, labels[:, 1]):
+            mean, variance = moments(gallery[g[:, 1] == camera], *everywhere)
+            standard.append((row - mean) / np.sqrt(variance))
+        found.append(np.array(standard) / np.linalg.norm(standard, axis=1, keepdims=True))
+    return found
+
+
 def unit(x):
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
@@ -117,8 +139,10 @@ def case(number, q, g, dim, signal):
     for index, settings in enumerate([(20, 6, 0.3), (5, 1, 0.0), (7, 3, 1.0), (4, 8, 0.5), (500, 2, 0.3)]):
         found[f"rerank.{index}.settings"] = np.array(settings, dtype=np.float64)
         found[f"rerank.{index}.distances"] = reranked(query, gallery, *settings)
+    wide = [query.astype(np.float64), gallery.astype(np.float64)]
+    found["normalized.query"], found["normalized.gallery"] = normalized(*wide, q, g)
     for k in (1, 5):
-        found[f"expanded.{k}"] = expanded(query.astype(np.float64), gallery.astype(np.float64), k)
+        found[f"expanded.{k}"] = expanded(*wide, k)
     for name, value in found.items():
         tensors[f"{number}.{name}"] = np.ascontiguousarray(value)
 

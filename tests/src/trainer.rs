@@ -160,6 +160,16 @@ pub struct Hit {
 
 /// `trainer rank` of pictures in the order it gives them.
 pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
+    rank_by(model, query, gallery, &[])
+}
+
+/// The same with further options.
+pub fn rank_by(
+    model: &Path,
+    query: &Path,
+    gallery: &[PathBuf],
+    further: &[&str],
+) -> Result<Vec<Hit>> {
     let folder = tempfile::tempdir()?;
     let crops = folder.path().join("gallery");
     fs::create_dir(&crops)?;
@@ -178,7 +188,9 @@ pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>>
         .flat_map(|(name, path)| [OsStr::new(name), path.as_os_str()]);
     trainer_ok(
         folder.path(),
-        [OsStr::new("rank")].into_iter().chain(options),
+        ([OsStr::new("rank")].into_iter())
+            .chain(options)
+            .chain(further.iter().map(OsStr::new)),
     )?;
     let ranking: Value = serde_json::from_slice(&fs::read(&json)?)?;
     let hits = ranking["results"]

@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dcac_tests::browser::with_browser;
 use dcac_tests::page::Page;
-use dcac_tests::served::{Served, TOLERANCE};
+use dcac_tests::served::{Served, TOLERANCE, agree};
 use dcac_tests::site::Site;
-use dcac_tests::trainer::{Hit, pictures, rank};
+use dcac_tests::trainer::{Hit, pictures, rank, rank_by};
 use serde_json::{Value, json};
 use xtask::paths;
 
@@ -22,22 +22,27 @@ async fn a_calibrated_model_shows_probabilities() -> Result<()> {
     let manifest = served.trained.path("f16/manifest.json");
     let mut entry: Value = serde_json::from_slice(&fs::read(&manifest)?)?;
     entry["calibration"] = json!({ "slope": 9.0, "offset": -6.0, "prior": 0.01 });
+    entry["calibration_normalized"] = json!({ "slope": 5.0, "offset": -2.0, "prior": 0.01 });
     fs::write(&manifest, serde_json::to_vec(&entry)?)?;
     let site = Site::serve(&[("f16", &served.trained.path("f16"))], &[])?;
     let (query, gallery) = served.trained.drawn()?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
-        let hits = page.rank(&query, &gallery).await?;
-        let shown = page.probabilities().await?;
-        ensure!(shown.len() == hits.len(), "{} probabilities", shown.len());
-        for (hit, (probability, text)) in hits.iter().zip(&shown) {
-            let expected = 1.0 / (1.0 + (6.0 - 9.0 * hit.score).exp());
-            ensure!(
-                (probability - expected).abs() < 1e-4,
-                "{probability} for {expected}"
-            );
-            let words = format!("{:.0} %", 100.0 * expected);
-            ensure!(text.contains(&words), "no `{words}` in `{text}`");
+        let mut hits = page.rank(&query, &gallery).await?;
+        for (slope, offset) in [(9.0, -6.0), (5.0, -2.0)] {
+            let shown = page.probabilities().await?;
+            ensure!(shown.len() == hits.len(), "{} probabilities", shown.len());
+            for (hit, (probability, text)) in hits.iter().zip(&shown) {
+                let expected = 1.0 / (1.0 + (-offset - slope * hit.score).exp());
+                ensure!(
+                    (probability - expected).abs() < 1e-4,
+                    "{probability} for {expected}"
+                );
+                let words = format!("{:.0} %", 100.0 * expected);
+                ensure!(text.contains(&words), "no `{words}` in `{text}`");
+            }
+            page.click("#normalize-cameras").await?;
+            hits = page.ranked().await?;
         }
         Ok(())
     })
@@ -68,29 +73,56 @@ async fn measures_of_the_gallery_are_those_of_the_trainer() -> Result<()> {
         .trained
         .run("evaluate --model f16 --data csv=all.csv --json figures.json");
     let native = served.trained.json("figures.json");
+    let evened = "--normalize-cameras --json evened.json";
+    (served.trained).run(&format!("evaluate --model f16 --data csv=all.csv {evened}"));
+    let evened = served.trained.json("evened.json");
+    let by_trainer = rank_by(
+        &served.trained.path("f16"),
+        &query,
+        &gallery,
+        &["--normalize-cameras"],
+    )?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.rank(&query, &gallery).await?;
-        page.wait_for("return document.querySelector('#measures') !== null")
-            .await?;
-        for (what, expected) in [
-            ("rank1", &native["cmc"][0]),
-            ("map", &native["map"]),
-            ("minp", &native["minp"]),
-        ] {
-            let script =
-                format!("return Number(document.querySelector('#measures').dataset.{what})");
-            let found: f64 = driver.execute(script, vec![]).await?.convert()?;
-            let expected = expected.as_f64().context("no figure")?;
-            println!("{what}: {found} and {expected}");
-            ensure!(
-                (found - expected).abs() < 1e-3,
-                "{what}: {found} for {expected}"
-            );
-        }
+        measured(&page, &native).await?;
+        page.click("#normalize-cameras").await?;
+        let hits = page.ranked().await?;
+        agree(&hits, &by_trainer)?;
+        page.wait_for(&format!(
+            "return document.querySelector('#measures').dataset.map !== '{}'",
+            native["map"]
+        ))
+        .await?;
+        measured(&page, &evened).await?;
+        ensure!(
+            evened["map"] != native["map"],
+            "evening cameras out has changed nothing"
+        );
         Ok(())
     })
     .await
+}
+
+/// Compares the page's measures of its gallery with those of an evaluation.
+async fn measured(page: &Page, native: &Value) -> Result<()> {
+    page.wait_for("return document.querySelector('#measures') !== null")
+        .await?;
+    for (what, expected) in [
+        ("rank1", &native["cmc"][0]),
+        ("map", &native["map"]),
+        ("minp", &native["minp"]),
+    ] {
+        let script = format!("return Number(document.querySelector('#measures').dataset.{what})");
+        let found: f64 = page.value(&script).await?;
+        let expected = expected.as_f64().context("no figure")?;
+        println!("{what}: {found} and {expected}");
+        ensure!(
+            (found - expected).abs() < 1e-3,
+            "{what}: {found} for {expected}"
+        );
+    }
+    Ok(())
 }
 
 #[tokio::test]

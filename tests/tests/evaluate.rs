@@ -21,7 +21,14 @@ fn measures_that_are_asked_for() {
     let at = Trained::make().expect("a small model");
     let (said, plain) = evaluate(&at, "");
     assert!(said.contains("Rank-1 ") && said.contains("Rank-10 ") && said.contains("mINP"));
-    for absent in ["roc", "cameras", "reranked", "expanded_by", "broken"] {
+    for absent in [
+        "roc",
+        "cameras",
+        "normalized_cameras",
+        "reranked",
+        "expanded_by",
+        "broken",
+    ] {
         assert!(plain.get(absent).is_none(), "{absent}");
     }
 
@@ -36,6 +43,11 @@ fn measures_that_are_asked_for() {
     assert!(!cameras.is_empty() && said.contains("gallery camera"));
     // Drawn people are never matched within a camera.
     assert!(cameras.iter().all(|pair| pair["query"] != pair["gallery"]));
+
+    let (said, normalized) = evaluate(&at, "--normalize-cameras");
+    assert!(said.contains("normalised by camera"));
+    assert_eq!(normalized["normalized_cameras"], true);
+    assert_ne!(normalized["map"], plain["map"]);
 
     let (said, reranked) = evaluate(&at, "--rerank");
     assert!(said.contains("k1 20, k2 6, lambda 0.3"));

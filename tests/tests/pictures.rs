@@ -75,6 +75,21 @@ fn a_ranking_in_pictures() {
 }
 
 #[test]
+fn cameras_that_no_name_tells_cannot_be_taken_out() {
+    let at = Trained::make().expect("a small model");
+    let query = pictures(&at.path("data/query"), 1, 1).expect("a query");
+    fs::create_dir(at.path("unnamed")).expect("a folder");
+    fs::copy(&query[0], at.path("unnamed/person.jpg")).expect("a copy");
+    let line = "rank --model f32 --query unnamed/person.jpg --normalize-cameras --gallery";
+    let output = trainer(&at.path(""), format!("{line} unnamed").split(' ')).expect("a trainer");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(error.contains("unnamed tells a camera"), "{error}");
+    // A query's may be unknown.
+    at.run(&format!("{line} data/bounding_box_test"));
+}
+
+#[test]
 fn calibration_reaches_the_ranking_and_changes_nothing_else() {
     let at = Trained::make().expect("a small model");
     let (weights, before) = (
@@ -151,11 +166,25 @@ fn calibration_reaches_the_ranking_and_changes_nothing_else() {
     assert!((number(&rarer["held_out"], "right") - 0.001).abs() < 1e-9);
     assert!(rarer.get("held_out_answers").is_none());
 
+    // Scores of embeddings normalised by camera mean something else, and both are kept.
+    at.run("evaluate --model f32 --data market1501=other --normalize-cameras --calibrate");
+    let manifest = at.json("f32/manifest.json");
+    assert_eq!(manifest["calibration"], rarer);
+    let normalized = &manifest["calibration_normalized"];
+    assert_ne!(number(normalized, "slope"), number(&found, "slope"));
+    at.run(&format!("{line} --normalize-cameras"));
+    let first = at.json("r.json")["results"][0].take();
+    let odds = number(normalized, "slope") * number(&first, "score") + number(normalized, "offset");
+    let expected = 1.0 / (1.0 + (-odds).exp());
+    assert!((number(&first, "probability") - expected).abs() < 1e-5);
+
     // Embeddings with mirror images are others: it is not theirs.
     at.run("export --model f32 --out both --flip");
     assert_eq!(at.json("both/config.json")["flip"], true);
     let facts = at.json("both/manifest.json");
-    assert!(facts.get("calibration").is_none() && facts.get("metrics").is_none());
+    for of_others in ["calibration", "calibration_normalized", "metrics"] {
+        assert!(facts.get(of_others).is_none(), "{of_others}");
+    }
     assert!(facts["provenance"].is_object());
     at.run("export --model f32 --out same");
     assert_eq!(at.json("same/manifest.json")["calibration"], rarer);

@@ -77,7 +77,7 @@ pub fn run(args: &ExportArgs) -> Result<()> {
     };
     if args.flip && !found.config.flip {
         found.config.flip = true;
-        for of_other_embeddings in ["metrics", "calibration"] {
+        for of_other_embeddings in ["metrics", "calibration", "calibration_normalized"] {
             found.facts.remove(of_other_embeddings);
         }
     }

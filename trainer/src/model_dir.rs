@@ -165,14 +165,23 @@ pub fn add_to_manifest(folder: &Path, key: &str, value: &impl serde::Serialize) 
     files::write_json(&folder.join(MANIFEST), &facts)
 }
 
+/// The manifest's entry of what scores mean, of embeddings as they are or normalised by camera.
+pub fn calibration_key(normalized: bool) -> &'static str {
+    match normalized {
+        true => "calibration_normalized",
+        false => "calibration",
+    }
+}
+
 /// What scores of a model mean, where that was found out.
-pub fn calibration(folder: &Path) -> Result<Option<Calibration>> {
-    match read_facts(folder)?.remove("calibration") {
+pub fn calibration(folder: &Path, normalized: bool) -> Result<Option<Calibration>> {
+    let key = calibration_key(normalized);
+    match read_facts(folder)?.remove(key) {
         None => Ok(None),
         Some(entry) => serde_json::from_value(entry).map(Some).with_context(|| {
             let path = folder.join(MANIFEST);
             format!(
-                "{}: `calibration` is not what `trainer evaluate --calibrate` writes",
+                "{}: `{key}` is not what `trainer evaluate --calibrate` writes",
                 path.display()
             )
         }),

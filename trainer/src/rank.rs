@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dcac_model::retrieval::{Calibration, cosine_scores, label_of, rank};
+use dcac_model::retrieval::{Calibration, Cameras, cosine_scores, label_of, rank};
 use maud::html;
 use serde::Serialize;
 
@@ -26,6 +26,10 @@ pub struct RankArgs {
     /// Folder of crops, subfolders too
     #[arg(long)]
     gallery: PathBuf,
+    /// Take each camera's mean from embeddings and divide by its deviation, both learned from
+    /// the gallery. File names tell the camera, as 0002_c1_7.jpg or 0002_c1s1_000451_03.jpg
+    #[arg(long)]
+    normalize_cameras: bool,
     /// How many to print and write; all unless given
     #[arg(long)]
     top: Option<usize>,
@@ -78,11 +82,26 @@ pub fn run(args: &RankArgs) -> Result<()> {
     }
     let asked = queries(&args.query)?;
     let gallery = files::images_below(&args.gallery)?;
-    let calibration = model_dir::calibration(&args.model)?;
+    let calibration = model_dir::calibration(&args.model, args.normalize_cameras)?;
     let embedder = Embedder::open(&args.model, args.device.device)?;
-    let queries = embedder.embed(&asked, &progress::bar("queries", asked.len()))?;
+    let mut queries = embedder.embed(&asked, &progress::bar("queries", asked.len()))?;
     let bar = progress::bar("gallery", gallery.len());
-    let embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
+    let mut embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
+    if args.normalize_cameras {
+        let cameras: Vec<_> = (embedded.kept.iter())
+            .map(|&index| camera(&gallery[index]))
+            .collect();
+        if cameras.iter().all(Option::is_none) {
+            bail!(
+                "--normalize-cameras: no file name in {} tells a camera; they begin with identity and camera, as 0002_c1_7.jpg",
+                args.gallery.display()
+            );
+        }
+        let known = Cameras::of(&embedded.features, &cameras, embedder.width)?;
+        known.normalize(&mut embedded.features, &cameras)?;
+        let theirs: Vec<_> = asked.iter().map(|path| camera(path)).collect();
+        known.normalize(&mut queries, &theirs)?;
+    }
     let mut rankings = Vec::new();
     for (query, features) in asked.iter().zip(queries.chunks_exact(embedder.width)) {
         let scores = cosine_scores(features, &embedded.features);
@@ -130,6 +149,11 @@ pub fn run(args: &RankArgs) -> Result<()> {
         println!("{}", path.display());
     }
     Ok(())
+}
+
+/// The camera that a file's name tells.
+fn camera(path: &Path) -> Option<u32> {
+    Some(label_of(&files::name(path))?.camera)
 }
 
 /// The crops to look for. A wrong one should not wait for the gallery.
@@ -197,6 +221,7 @@ fn draw(
         main {
             p.note {
                 "The pictures of the folder that are most alike to each query, most alike first. "
+                @if args.normalize_cameras { "What cameras do to embeddings is taken out of them. " }
                 "Where file names say who is shown, " (legend())
                 @if let Some(map) = calibration { (meaning(map)) }
             }

@@ -66,6 +66,8 @@ pub struct Job {
     pub queries: Vec<Item>,
     /// The crops to rank.
     pub gallery: Vec<Item>,
+    /// Whether each camera's mean and deviation among the gallery are taken out of embeddings.
+    pub normalize_cameras: bool,
     /// Whether neighbours that two pictures share count too (k-reciprocal re-ranking).
     pub rerank: bool,
 }
@@ -277,4 +279,6 @@ pub struct ModelCard {
     pub facts: Vec<(String, String)>,
     /// What its scores mean, where that was found out.
     pub calibration: Option<Calibration>,
+    /// What those of embeddings mean that were normalised by camera.
+    pub calibration_normalized: Option<Calibration>,
 }

@@ -1,6 +1,7 @@
 //! Ranking and its measures, and maps of embeddings, over plain slices.
 
 mod calibration;
+mod cameras;
 mod eigen;
 mod error;
 mod expansion;
@@ -17,6 +18,7 @@ mod reminds;
 mod rerank;
 
 pub use calibration::{Bin, Calibration, Reliability, Tally};
+pub use cameras::Cameras;
 pub use error::RetrievalError;
 pub use expansion::expand_query;
 pub use gallery::{Found, Gallery};

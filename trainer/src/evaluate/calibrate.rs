@@ -21,7 +21,7 @@ const FEWEST: u64 = 50;
 /// people, so that figures on all pairs alone would flatter any map.
 const ANSWERS: usize = 10;
 
-/// What a manifest says under `calibration`.
+/// What a manifest says under [`model_dir::calibration_key`].
 #[derive(Serialize)]
 pub struct Calibrated {
     /// The map.
@@ -169,7 +169,8 @@ pub fn calibrate(
         held_out: reliability(&others)?,
         held_out_answers: answers,
     };
-    model_dir::add_to_manifest(model, "calibration", &calibrated)?;
+    let key = model_dir::calibration_key(evaluation.report.normalized_cameras);
+    model_dir::add_to_manifest(model, key, &calibrated)?;
     Ok(calibrated)
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use dcac_model::retrieval::{Hit, Label, Reranked, cosine_scores, rank_gallery};
+use dcac_model::retrieval::{Cameras, Hit, Label, Reranked, cosine_scores, rank_gallery};
 
 use super::Report;
 use super::settings::Settings;
@@ -33,7 +33,8 @@ pub struct Evaluation {
 pub struct Embedded {
     /// The crops.
     pub crops: Vec<Crop>,
-    /// Their L2-normalised embeddings, row-major.
+    /// Their L2-normalised embeddings, row-major, without their cameras' part where that was
+    /// asked for.
     pub features: Vec<f32>,
 }
 
@@ -96,6 +97,12 @@ impl Embedded {
     pub fn labels(&self) -> Vec<Label> {
         self.crops.iter().map(|crop| crop.label).collect()
     }
+
+    fn cameras(&self) -> Vec<Option<u32>> {
+        (self.crops.iter())
+            .map(|crop| Some(crop.label.camera))
+            .collect()
+    }
 }
 
 /// Evaluates an embedder on a test set, without anything that must be asked for.
@@ -116,9 +123,16 @@ pub fn measure_on(
     settings: &Settings,
 ) -> Result<Evaluation> {
     let (mut query, mut broken) = Embedded::compute(embedder, "queries", &query, settings.broken)?;
-    let (gallery, others) = Embedded::compute(embedder, "gallery", &gallery, settings.broken)?;
+    let (mut gallery, others) = Embedded::compute(embedder, "gallery", &gallery, settings.broken)?;
     broken.extend(others);
     let (dim, ask) = (embedder.width, settings.measures());
+    if settings.normalize_cameras {
+        let known = Cameras::of(&gallery.features, &gallery.cameras(), dim)?;
+        for side in [&mut query, &mut gallery] {
+            let cameras = side.cameras();
+            known.normalize(&mut side.features, &cameras)?;
+        }
+    }
     if let Some(count) = settings.expand_queries {
         query.features =
             expand_queries(&query.features, &gallery.features, dim, count, ask.memory)?;
@@ -164,6 +178,7 @@ pub fn measure_on(
         reranked: settings
             .rerank
             .map(|rule| [rule.k1 as f32, rule.k2 as f32, rule.lambda]),
+        normalized_cameras: settings.normalize_cameras,
         expanded_by: settings.expand_queries,
         broken,
     };

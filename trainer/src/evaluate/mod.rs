@@ -37,7 +37,8 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     page: PageArgs,
     /// Find out what scores mean: store in the model's manifest.json how probable it is, by their
-    /// score, that two pictures show the same person. Use a set that no figure is reported on
+    /// score, that two pictures show the same person; with --normalize-cameras beside those
+    /// without. Use a set that no figure is reported on
     #[arg(long, conflicts_with_all = ["rerank", "expand_queries"])]
     calibrate: bool,
     /// Share of pairs of the same person for which probabilities hold, as 0.001 where a
@@ -77,7 +78,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     if let Some(path) = &args.page.html {
         // What re-ranking and averaging make of scores, no map knows.
         let calibration = match settings.rerank.is_none() && settings.expand_queries.is_none() {
-            true => model_dir::calibration(&args.model)?,
+            true => model_dir::calibration(&args.model, settings.normalize_cameras)?,
             false => None,
         };
         page::write(path, &args.page, &evaluation, &embedder, calibration)?;

@@ -31,6 +31,9 @@ pub struct Report {
     /// Measures within each camera of the gallery, if asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cameras: Vec<CameraPair>,
+    /// Whether each camera's mean and deviation were taken out of embeddings.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalized_cameras: bool,
     /// k1, k2 and λ of the re-ranking, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reranked: Option<[f32; 3]>,
@@ -84,6 +87,9 @@ impl Report {
             table += &format!(" ({skipped} without a match from another camera left out)");
         }
         table += &format!(", {} gallery images\n", metrics.gallery);
+        if self.normalized_cameras {
+            table += "embeddings normalised by camera, as the gallery has them\n";
+        }
         if let Some(count) = self.expanded_by {
             table += &format!("queries averaged with their {count} nearest gallery images\n");
         }

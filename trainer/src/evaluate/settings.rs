@@ -18,6 +18,10 @@ pub struct Settings {
     /// Measure every pair of query and gallery camera too
     #[arg(long)]
     by_camera: bool,
+    /// Take each camera's mean from embeddings and divide by its deviation, both learned from
+    /// the gallery's pictures without looking at identities
+    #[arg(long)]
+    pub normalize_cameras: bool,
     /// k-reciprocal re-ranking; 20,6,0.3 unless K1,K2,LAMBDA are given
     #[arg(long, num_args = 0..=1, default_missing_value = "20,6,0.3", value_parser = rerank_settings)]
     pub rerank: Option<Rerank>,
@@ -37,6 +41,7 @@ impl Default for Settings {
             ranks: vec![1, 5, 10],
             fpr: Vec::new(),
             by_camera: false,
+            normalize_cameras: false,
             rerank: None,
             expand_queries: None,
             memory: 512 << 20,

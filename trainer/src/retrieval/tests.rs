@@ -2,7 +2,7 @@
 //! to break.
 
 use anyhow::{Context, Result};
-use dcac_model::retrieval::{JUNK, Label, Rerank, rank};
+use dcac_model::retrieval::{Cameras, JUNK, Label, Rerank, rank};
 use indicatif::ProgressBar;
 use rand::Rng;
 use safetensors::SafeTensors;
@@ -197,6 +197,28 @@ fn expanded_queries_equal_numpy() -> Result<()> {
             let found = expand_queries(query, gallery, dim, count, 1 << 20)?;
             let found: Vec<f64> = found.into_iter().map(f64::from).collect();
             close(&found, &case.numbers(&format!("expanded.{count}"))?, 1e-6);
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[test]
+fn embeddings_normalised_by_camera_equal_numpy() -> Result<()> {
+    each_case("evaluation.safetensors", |case| {
+        let cameras = |labels: &[Label]| -> Vec<Option<u32>> {
+            labels.iter().map(|label| Some(label.camera)).collect()
+        };
+        let (of_gallery, dim) = (cameras(&case.gallery_labels), case.dim);
+        let known = Cameras::of(&case.gallery, &of_gallery, dim)?;
+        for (rows, cameras, name) in [
+            (&case.query, cameras(&case.query_labels), "query"),
+            (&case.gallery, of_gallery, "gallery"),
+        ] {
+            let mut rows = rows.clone();
+            known.normalize(&mut rows, &cameras)?;
+            let rows: Vec<f64> = rows.into_iter().map(f64::from).collect();
+            close(&rows, &case.numbers(&format!("normalized.{name}"))?, 1e-7);
         }
         Ok(())
     })?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use dcac_model::clip::VitConfig;
 use dcac_model::retrieval::{
-    Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, cosine_scores, expand_query,
-    patch_similarity, rank,
+    Cameras, Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, RetrievalError,
+    cosine_scores, expand_query, patch_similarity, rank,
 };
 use gloo::timers::future::sleep;
 
@@ -40,6 +40,7 @@ pub struct Engine {
 /// The labelled pictures that were measured last, and what came of it.
 struct Measured {
     pictures: Vec<(u64, Label)>,
+    normalized: bool,
     metrics: Option<Metrics>,
 }
 
@@ -88,24 +89,34 @@ impl Engine {
         post: impl Fn(&Reply),
     ) -> Result<Vec<Hit>, Stop> {
         self.embed(job, replaced, post).await?;
-        let query = (self.mean(&job.queries))
-            .ok_or_else(|| Stop::Job("the query picture cannot be used".to_string()))?;
+        let (queries, rows) = self.embedded(job.queries.iter());
+        let Some(width) = rows.first().map(|row| row.len()) else {
+            return Err(Stop::Job("the query picture cannot be used".to_string()));
+        };
+        let mut query = rows.concat();
         let others =
             (job.gallery.iter()).filter(|item| job.queries.iter().all(|query| query.id != item.id));
-        let (ids, rows) = self.rows(others);
-        if ids.is_empty() {
+        let (pictures, rows) = self.embedded(others);
+        if pictures.is_empty() {
             let reason = "no picture of the gallery can be used; add JPEG, PNG or WebP pictures";
             return Err(Stop::Job(reason.to_string()));
         }
-        let gallery = rows.concat();
+        let mut gallery = rows.concat();
+        if job.normalize_cameras {
+            let known = normalize(&mut gallery, &pictures, width)?;
+            known
+                .normalize(&mut query, &cameras(&queries))
+                .map_err(broken)?;
+        }
+        let query = mean(&query, width);
         let scores = cosine_scores(&query, &gallery);
         let mut order_by = scores.clone();
         if job.rerank {
             rerank(&query, &gallery).adjust(0, &mut order_by);
         }
-        let order = rank(&order_by).map_err(|error| Stop::Engine(error.to_string()))?;
+        let order = rank(&order_by).map_err(broken)?;
         let hit = |index: usize| Hit {
-            picture: ids[index],
+            picture: pictures[index].id,
             score: scores[index],
         };
         Ok(order.into_iter().map(hit).collect())
@@ -126,20 +137,15 @@ impl Engine {
         self.forgotten.get()
     }
 
-    /// The pictures that have an embedding, and it.
-    pub fn rows<'a>(&self, items: impl Iterator<Item = &'a Item>) -> (Vec<u64>, Vec<Embedding>) {
+    /// The pictures that have an embedding, and theirs.
+    pub fn embedded<'a>(
+        &self,
+        items: impl Iterator<Item = &'a Item>,
+    ) -> (Vec<&'a Item>, Vec<Embedding>) {
         let known = self.known.borrow();
         items
-            .filter_map(|item| Some((item.id, known.get(&item.id)?.clone())))
+            .filter_map(|item| Some((item, known.get(&item.id)?.clone())))
             .unzip()
-    }
-
-    /// The mean embedding of those pictures that could be read, L2-normalised.
-    fn mean(&self, pictures: &[Item]) -> Option<Vec<f32>> {
-        let (_, known) = self.rows(pictures.iter());
-        let (first, others) = known.split_first()?;
-        let rows: Vec<u32> = (0..others.len() as u32).collect();
-        Some(expand_query(first, &others.concat(), &rows))
     }
 
     /// Measures how well the labelled pictures of a job's gallery find each other: every one
@@ -150,25 +156,34 @@ impl Engine {
         job: &Job,
         replaced: impl Fn() -> bool,
     ) -> Result<Option<Metrics>, Stop> {
-        let (pictures, rows) = self.labelled(job);
+        let normalized = job.normalize_cameras;
+        let (items, rows) = self.embedded(job.gallery.iter().filter(|item| item.label.is_some()));
+        let pictures: Vec<(u64, Label)> = (items.iter())
+            .filter_map(|item| Some((item.id, item.label?)))
+            .collect();
         // Another query changes nothing here.
         if let Some(before) = &*self.measured.borrow()
             && before.pictures == pictures
+            && before.normalized == normalized
         {
             return Ok(before.metrics.clone());
         }
         let labels: Vec<Label> = pictures.iter().map(|&(_, label)| label).collect();
         let gallery = Gallery::new(&labels);
-        let features = rows.concat();
+        let width = rows.first().map_or(1, |row| row.len());
+        let mut features = rows.concat();
+        if normalized && !features.is_empty() {
+            normalize(&mut features, &items, width)?;
+        }
         let mut found = Vec::new();
         let mut begin = js_sys::Date::now();
-        for (row, &label) in rows.iter().zip(&labels) {
+        for (row, &label) in features.chunks_exact(width).zip(&labels) {
             if label.identity <= 0 {
                 continue;
             }
             let mut scores = cosine_scores(row, &features);
             let measured = gallery.measure(label, &mut scores);
-            found.push(measured.map_err(|error| Stop::Engine(error.to_string()))?);
+            found.push(measured.map_err(broken)?);
             if js_sys::Date::now() - begin > BREATH {
                 sleep(Duration::ZERO).await;
                 if replaced() {
@@ -180,16 +195,10 @@ impl Engine {
         let metrics = Metrics::of(&found, gallery.len(), RANKS).ok();
         self.measured.replace(Some(Measured {
             pictures,
+            normalized,
             metrics: metrics.clone(),
         }));
         Ok(metrics)
-    }
-
-    /// The labelled pictures of a job's gallery and their embeddings.
-    fn labelled(&self, job: &Job) -> (Vec<(u64, Label)>, Vec<Embedding>) {
-        let known = self.known.borrow();
-        let labelled = |item: &Item| Some(((item.id, item.label?), known.get(&item.id)?.clone()));
-        job.gallery.iter().filter_map(labelled).unzip()
     }
 
     /// Finds out why two pictures were found alike.
@@ -279,6 +288,33 @@ impl Engine {
             storage.keep_embeddings(&self.digest, &rows).await;
         }
     }
+}
+
+/// Embeddings that no further job can be answered with.
+fn broken(error: RetrievalError) -> Stop {
+    Stop::Engine(error.to_string())
+}
+
+fn cameras(pictures: &[&Item]) -> Vec<Option<u32>> {
+    (pictures.iter())
+        // 0 stands for none in particular.
+        .map(|picture| Some(picture.label?.camera).filter(|&camera| camera > 0))
+        .collect()
+}
+
+/// Takes out of a gallery's embeddings what its cameras do to them, and returns what that is.
+fn normalize(gallery: &mut [f32], pictures: &[&Item], width: usize) -> Result<Cameras, Stop> {
+    let cameras = cameras(pictures);
+    let known = Cameras::of(gallery, &cameras, width).map_err(broken)?;
+    known.normalize(gallery, &cameras).map_err(broken)?;
+    Ok(known)
+}
+
+/// The mean of L2-normalised rows, one at least, L2-normalised.
+fn mean(rows: &[f32], width: usize) -> Vec<f32> {
+    let (first, others) = rows.split_at(width);
+    let all: Vec<u32> = (0..(others.len() / width) as u32).collect();
+    expand_query(first, others, &all)
 }
 
 /// What re-ranks a gallery for a query, with the settings of the original paper.

@@ -164,7 +164,10 @@ impl Shared {
     /// first answer.
     fn gallery(&self) -> (Vec<u64>, Vec<Rc<[f32]>>) {
         match (&*self.engine.borrow(), &*self.last.borrow()) {
-            (Some(engine), Some(job)) => engine.rows(job.gallery.iter()),
+            (Some(engine), Some(job)) => {
+                let (pictures, rows) = engine.embedded(job.gallery.iter());
+                (pictures.iter().map(|picture| picture.id).collect(), rows)
+            }
             _ => Default::default(),
         }
     }

@@ -27,6 +27,7 @@ struct Manifest {
     #[serde(default)]
     provenance: Value,
     calibration: Option<Calibration>,
+    calibration_normalized: Option<Calibration>,
     title: Option<String>,
 }
 
@@ -79,6 +80,7 @@ pub async fn load(
         digest: config.mark(&promise.sha256.to_lowercase()),
         facts: facts(&manifest, &config, total),
         calibration: manifest.calibration,
+        calibration_normalized: manifest.calibration_normalized,
         name: folder.name,
     };
     Ok(Model {

@@ -1,5 +1,6 @@
 //! Foot of the page: the model, and how to read a score.
 
+use dcac_model::retrieval::Calibration;
 use leptos::prelude::*;
 
 use super::delete::Delete;
@@ -10,7 +11,7 @@ use crate::protocol::ModelCard;
 #[component]
 pub fn About(state: State) -> impl IntoView {
     let card = move || match state.main.model.get() {
-        Model::Started(started) => Some(table(started.model)),
+        Model::Started(started) => Some(table(started.model, state.main.calibration())),
         _ => None,
     };
     view! {
@@ -27,10 +28,10 @@ pub fn About(state: State) -> impl IntoView {
     }
 }
 
-fn table(model: ModelCard) -> impl IntoView {
+fn table(model: ModelCard, calibration: Option<Calibration>) -> impl IntoView {
     let facts = model.facts.into_iter();
     let rows = facts.map(|(what, value)| view! { <div><dt>{what}</dt><dd>{value}</dd></div> });
-    let meaning = model.calibration.map(|map| {
+    let meaning = calibration.map(|map| {
         view! {
             <p>
                 {format!("A percentage is the probability that both pictures show the same person, where {:.3} % of all pairs of a query and a gallery image do. It was learned from the pictures that the model was calibrated on; for other cameras it may be too high or too low.", 100.0 * map.prior)}

@@ -124,6 +124,7 @@ fn answer(state: State) -> Result<Answer, String> {
     let settings = Settings {
         least_score: Some(state.cutoff.get_untracked()).filter(|least| *least > -1.0),
         other_cameras_only: state.other_cameras.get_untracked(),
+        normalized_by_camera: state.main.normalized.get_untracked(),
         re_ranked: state.rerank.get_untracked(),
     };
     let query: Vec<Picture> = std::iter::once(query)
@@ -132,7 +133,15 @@ fn answer(state: State) -> Result<Answer, String> {
     let ranked = hits.len();
     let hits = untrack(|| state.shown(state.main)).hits();
     let model = state.main.started().map(|started| started.model);
-    Ok(Answer::new(model.as_ref(), &query, settings, ranked, &hits))
+    let calibration = untrack(|| state.main.calibration());
+    Ok(Answer::new(
+        model.as_ref(),
+        calibration,
+        &query,
+        settings,
+        ranked,
+        &hits,
+    ))
 }
 
 /// The gallery's pictures and their embeddings, row after row.

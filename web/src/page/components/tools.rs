@@ -8,7 +8,7 @@ use crate::page::state::State;
 /// How many hits can be shown.
 const TOPS: [usize; 4] = [10, 20, 50, 100];
 
-/// Number of hits, cut-off, camera filter and re-ranking; only once there is an answer.
+/// Number of hits, cut-off, what to do about cameras, and re-ranking; only once there is an answer.
 #[component]
 pub fn Tools(state: State) -> impl IntoView {
     let ranked = move || state.main.ranking.with(Option::is_some);
@@ -17,6 +17,7 @@ pub fn Tools(state: State) -> impl IntoView {
             .query
             .with(|query| query.as_ref().and_then(Picture::camera).is_some())
     };
+    let has_cameras = Memo::new(move |_| state.has_cameras());
     let top = move |count: Option<usize>| {
         let text = count.map_or("all".to_string(), |count| count.to_string());
         let selected = move || state.top.get() == count;
@@ -65,6 +66,22 @@ pub fn Tools(state: State) -> impl IntoView {
                     on:change:target=move |event| state.other_cameras.set(event.target().checked())
                 />
                 "Other cameras only"
+            </label>
+            <label
+                class="tool"
+                class:hidden=move || !has_cameras.get()
+                title="Every camera has its own colours and angle, which make its pictures look alike. Their average is taken out, as far as the gallery shows it: best with 30 pictures a camera or more"
+            >
+                <input
+                    id="normalize-cameras"
+                    type="checkbox"
+                    prop:checked=state.normalize_cameras
+                    on:change:target=move |event| {
+                        state.normalize_cameras.set(event.target().checked());
+                        state.rank();
+                    }
+                />
+                "Even out cameras"
             </label>
             <label class="tool" title="k-reciprocal re-ranking: pictures with the same neighbours as the query move up">
                 <input

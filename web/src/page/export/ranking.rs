@@ -1,5 +1,6 @@
 //! An answer as a table or as JSON.
 
+use dcac_model::retrieval::Calibration;
 use serde::Serialize;
 
 use crate::page::picture::Picture;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub least_score: Option<f32>,
     /// Whether the pictures by the query's camera are left out.
     pub other_cameras_only: bool,
+    /// Whether each camera's mean and deviation were taken out of embeddings.
+    pub normalized_by_camera: bool,
     /// Whether shared neighbours count too.
     pub re_ranked: bool,
 }
@@ -70,13 +73,13 @@ impl Answer {
     /// The answer to a query by a model: `hits` of `ranked` pictures.
     pub fn new(
         model: Option<&ModelCard>,
+        calibration: Option<Calibration>,
         query: &[Picture],
         settings: Settings,
         ranked: usize,
         hits: &Ranking,
     ) -> Self {
         let person = query.first().and_then(Picture::person);
-        let calibration = model.and_then(|model| model.calibration);
         let hit = |(index, (picture, score)): (usize, &(Picture, f32))| Hit {
             place: index + 1,
             name: picture.name.to_string(),

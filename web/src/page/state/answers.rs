@@ -84,6 +84,8 @@ impl State {
                 .map(item_of_query)
                 .collect(),
             gallery: gallery.iter().map(Picture::item).collect(),
+            normalize_cameras: self.normalize_cameras.get_untracked()
+                && untrack(|| self.has_cameras()),
             rerank: self.rerank.get_untracked(),
         };
         for engine in [self.main, self.beside] {
@@ -136,8 +138,7 @@ impl State {
                     .collect();
                 let found = (hits.iter())
                     .filter_map(|hit| Some(((*by_id.get(&hit.picture)?).clone(), hit.score)));
-                engine.ranking.set(Some(found.collect()));
-                engine.phase.set(Phase::Done(seconds));
+                engine.has_ranked(found.collect(), seconds);
             }
             Reply::Measured { job, metrics } if engine.waits_for(job) => {
                 engine.answered();

@@ -69,6 +69,8 @@ pub struct Engine {
     pub phase: RwSignal<Phase>,
     /// The last answer, while it fits the query and the gallery.
     pub ranking: RwSignal<Option<Ranking>>,
+    /// Whether its embeddings were normalised by camera.
+    pub normalized: RwSignal<bool>,
     /// How well the labelled pictures of the gallery find each other.
     pub metrics: RwSignal<Option<Metrics>>,
     /// The gallery in the plane, once that was asked for.
@@ -104,6 +106,7 @@ impl Engine {
             model: RwSignal::new(Model::Off),
             phase: RwSignal::new(Phase::Idle),
             ranking: RwSignal::new(None),
+            normalized: RwSignal::new(false),
             metrics: RwSignal::new(None),
             map: RwSignal::new(None),
             notice: RwSignal::new(None),
@@ -148,9 +151,13 @@ impl Engine {
         self.model.with_untracked(Model::started)
     }
 
-    /// What scores mean, where the model says so.
+    /// What the answer's scores mean, where the model says so.
     pub fn calibration(self) -> Option<Calibration> {
-        self.started()?.model.calibration
+        let model = self.started()?.model;
+        match self.normalized.get() {
+            true => model.calibration_normalized,
+            false => model.calibration,
+        }
     }
 
     /// Starts a worker in place of the one before, with the job that waits for it. Another model's
@@ -283,6 +290,17 @@ impl Engine {
             // Who does not wait any more needs no answer.
             let _ = waiting.send((pictures, numbers.to_vec()));
         }
+    }
+
+    /// The answer to the job that waits for it, found in so many seconds.
+    pub(super) fn has_ranked(self, hits: Ranking, seconds: f64) {
+        let normalized = |inside: &Inside| {
+            let job = inside.job.as_ref();
+            job.is_some_and(|job| job.normalize_cameras)
+        };
+        self.normalized.set(self.state.with_value(normalized));
+        self.ranking.set(Some(hits));
+        self.phase.set(Phase::Done(seconds));
     }
 
     /// Whether the number is that of the job that waits for its answer.

@@ -50,6 +50,8 @@ pub struct State {
     pub models: Models,
     /// The hit that the visitor wants to understand.
     pub why: RwSignal<Option<Why>>,
+    /// Whether what cameras do to embeddings is taken out of them.
+    pub normalize_cameras: RwSignal<bool>,
     /// Whether neighbours that pictures share count too.
     pub rerank: RwSignal<bool>,
     /// Whether pictures by the query's camera are left out.
@@ -84,6 +86,7 @@ impl State {
             beside: Engine::new(base, Choice::First, backend),
             models: Models::new(base),
             why: RwSignal::new(None),
+            normalize_cameras: RwSignal::new(false),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
             cutoff: RwSignal::new(-1.0),

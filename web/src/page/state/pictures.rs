@@ -5,6 +5,15 @@ use leptos::prelude::*;
 use super::{Picture, State};
 
 impl State {
+    /// Whether the gallery is known to be of several cameras.
+    pub fn has_cameras(self) -> bool {
+        self.gallery.with(|all| {
+            let mut cameras = all.iter().filter_map(Picture::camera);
+            let first = cameras.next();
+            cameras.any(|camera| Some(camera) != first)
+        })
+    }
+
     /// Shows the sample gallery in place of what there is.
     pub fn show_samples(self, samples: Vec<Picture>) {
         self.clear_gallery();
