@@ -158,12 +158,12 @@ pub struct Hit {
     pub score: f64,
 }
 
-/// `trainer rank` of pictures in the order it gives them.
+/// `trainer rank` of pictures in the order it gives them, as the site ranks unless told otherwise.
 pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
-    rank_by(model, query, gallery, &[])
+    rank_by(model, query, gallery, &["--normalize-cameras"])
 }
 
-/// The same with further options.
+/// The same with other options.
 pub fn rank_by(
     model: &Path,
     query: &Path,

@@ -35,14 +35,7 @@ impl Cameras {
         cameras: &[Option<u32>],
         dim: usize,
     ) -> Result<Self, RetrievalError> {
-        if check_rows(gallery, dim)? != cameras.len() {
-            return Err(RetrievalError::Shape {
-                what: "gallery",
-                numbers: gallery.len(),
-                labels: cameras.len(),
-                dim,
-            });
-        }
+        check(gallery, cameras, dim)?;
         let anywhere = Moments {
             mean: vec![0.0; dim],
             variance: vec![1.0 / dim as f64; dim],
@@ -73,19 +66,24 @@ impl Cameras {
         cameras: &[Option<u32>],
     ) -> Result<(), RetrievalError> {
         let dim = self.all.mean.len();
-        if check_rows(rows, dim)? != cameras.len() {
-            return Err(RetrievalError::Shape {
-                what: "embeddings",
-                numbers: rows.len(),
-                labels: cameras.len(),
-                dim,
-            });
-        }
+        check(rows, cameras, dim)?;
         for (row, camera) in rows.chunks_exact_mut(dim).zip(cameras) {
             let known = camera.and_then(|camera| self.each.get(&camera));
             known.unwrap_or(&self.all).normalize(row);
         }
         Ok(())
+    }
+}
+
+fn check(rows: &[f32], cameras: &[Option<u32>], dim: usize) -> Result<(), RetrievalError> {
+    match check_rows(rows, dim)? == cameras.len() {
+        true => Ok(()),
+        false => Err(RetrievalError::Shape {
+            what: "cameras",
+            numbers: rows.len(),
+            labels: cameras.len(),
+            dim,
+        }),
     }
 }
 

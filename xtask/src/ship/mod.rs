@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::Result;
 use serde_json::Value;
 
+use card::Figures;
 pub use recipe::Size;
 use recipe::{DCAC, DOMAINS, MEANING, PEOPLE, SEEN};
 
@@ -85,10 +86,13 @@ pub fn run(order: &Order) -> Result<()> {
             &[("--run", &trained), ("--out", &model)],
         )?;
         let people = market(&data().join("meaning"));
-        trainer::run(
-            &["evaluate", "--calibrate", "--data", &people],
-            &[("--model", &model)],
-        )
+        for how in [&[][..], &[NORMALIZED]] {
+            trainer::run(
+                &[&["evaluate", "--calibrate", "--data", &people], how].concat(),
+                &[("--model", &model)],
+            )?;
+        }
+        Ok(())
     })?;
     let measured = steps.run("measure", "20 s", || {
         let mut measured = Vec::new();
@@ -116,7 +120,10 @@ pub fn run(order: &Order) -> Result<()> {
 }
 
 /// Figures on the five domains, and on real people where they are at hand.
-type Measured = (Vec<(&'static str, Value)>, Option<Value>);
+type Measured = (Vec<(&'static str, Figures)>, Option<Figures>);
+
+/// The option of `trainer evaluate`.
+const NORMALIZED: &str = "--normalize-cameras";
 
 /// Runs what may be stopped: goes on where `out` is begun, and does nothing where `done` is in it.
 fn long(arguments: &[&str], size: Size, device: &str, out: &Path, done: &str) -> Result<()> {
@@ -143,13 +150,19 @@ fn draw(domain: &str, options: &[&str], name: &str) -> Result<()> {
     trainer::draw(&options, &data().join(name))
 }
 
-fn measure(model: &Path, data: &str, size: Size, name: &str) -> Result<Value> {
-    let figures = work(size).join(format!("{name}.json"));
-    trainer::run(
-        &["evaluate", "--by-camera", "--data", data],
-        &[("--model", model), ("--json", &figures)],
-    )?;
-    files::read_json(&figures)
+fn measure(model: &Path, data: &str, size: Size, name: &str) -> Result<Figures> {
+    let report = |name: String, how: &[&str]| {
+        let figures = work(size).join(name);
+        trainer::run(
+            &[&["evaluate", "--by-camera", "--data", data], how].concat(),
+            &[("--model", model), ("--json", &figures)],
+        )?;
+        files::read_json(&figures)
+    };
+    Ok(Figures {
+        plain: report(format!("{name}.json"), &[])?,
+        normalized: report(format!("{name}-normalized.json"), &[NORMALIZED])?,
+    })
 }
 
 /// Puts the model with its card and the sample gallery where site builds look for them.
@@ -163,8 +176,10 @@ fn publish(size: Size, model: &Path, (drawn, real): &Measured) -> Result<()> {
     let mut facts = files::read_json(&manifest)?;
     facts["title"] = format!("DCAC {}, taught by drawn people alone", size.name()).into();
     facts["license"] = "MIT OR Apache-2.0".into();
-    let reports = drawn.iter().map(|(_, report)| report).chain(real);
-    facts["metrics"] = reports.cloned().map(summary).collect();
+    let reports = drawn.iter().map(|(_, figures)| figures).chain(real);
+    facts["metrics"] = reports
+        .map(|figures| summary(figures.plain.clone()))
+        .collect();
     files::write_json(&manifest, &facts)?;
     let card = card::write(size, &revision, &facts, drawn, real.as_ref())?;
     files::write(&public.join("README.md"), &card)?;

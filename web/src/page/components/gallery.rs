@@ -93,7 +93,7 @@ pub fn Gallery(
             </div>
             <Tools state />
             <First state />
-            {move || state.main.metrics.get().map(measures)}
+            {move || state.main.metrics.get().map(|found| measures(found, state.main.normalized.get()))}
             <div class:hidden=on_map>
                 <Tiles state engine=state.main id="results" shown />
             </div>
@@ -125,11 +125,16 @@ fn introduction(state: State) -> Option<String> {
 }
 
 /// How well the gallery's pictures find each other, in the field's measures.
-fn measures(metrics: Metrics) -> impl IntoView {
+fn measures(metrics: Metrics, normalized: bool) -> impl IntoView {
     let percent = |share: f64| format!("{:.1}\u{a0}%", 100.0 * share);
     let text = format!(
-        "Whole gallery, {} pictures as queries: Rank-1 {}, Rank-5 {}, Rank-10 {}, mAP {}, mINP {}",
+        "Whole gallery, {} pictures as queries{}: Rank-1 {}, Rank-5 {}, Rank-10 {}, mAP {}, mINP {}",
         metrics.queries,
+        if normalized {
+            ", cameras evened out"
+        } else {
+            ""
+        },
         percent(metrics.rank(1)),
         percent(metrics.rank(5)),
         percent(metrics.rank(10)),

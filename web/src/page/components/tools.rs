@@ -58,43 +58,59 @@ pub fn Tools(state: State) -> impl IntoView {
                 />
                 <output class="number" for="cutoff">{meaning}</output>
             </label>
-            <label class="tool" class:hidden=move || !knows_camera() title="Leaves out what the query's own camera saw">
-                <input
-                    id="other-cameras"
-                    type="checkbox"
-                    prop:checked=state.other_cameras
-                    on:change:target=move |event| state.other_cameras.set(event.target().checked())
-                />
-                "Other cameras only"
-            </label>
-            <label
-                class="tool"
-                class:hidden=move || !has_cameras.get()
-                title="Every camera has its own colours and angle, which make its pictures look alike. Their average is taken out, as far as the gallery shows it: best with 30 pictures a camera or more"
-            >
-                <input
-                    id="normalize-cameras"
-                    type="checkbox"
-                    prop:checked=state.normalize_cameras
-                    on:change:target=move |event| {
-                        state.normalize_cameras.set(event.target().checked());
-                        state.rank();
-                    }
-                />
-                "Even out cameras"
-            </label>
-            <label class="tool" title="k-reciprocal re-ranking: pictures with the same neighbours as the query move up">
-                <input
-                    id="rerank"
-                    type="checkbox"
-                    prop:checked=state.rerank
-                    on:change:target=move |event| {
-                        state.rerank.set(event.target().checked());
-                        state.rank();
-                    }
-                />
-                "Re-rank by shared neighbours"
-            </label>
+            <Tick
+                id="other-cameras"
+                text="Other cameras only"
+                about="Leaves out what the query's own camera saw"
+                on=state.other_cameras
+                hidden=Signal::derive(move || !knows_camera())
+            />
+            <Tick
+                id="normalize-cameras"
+                text="Even out cameras"
+                about="Every camera has its own colours and angle, which make its pictures look alike. Their average is taken out, as far as the gallery shows it: the more pictures of each camera, the better"
+                on=state.normalize_cameras
+                hidden=Signal::derive(move || !has_cameras.get())
+                then=Callback::new(move |()| state.rank())
+            />
+            <Tick
+                id="rerank"
+                text="Re-rank by shared neighbours"
+                about="k-reciprocal re-ranking: pictures with the same neighbours as the query move up"
+                on=state.rerank
+                then=Callback::new(move |()| state.rank())
+            />
         </div>
+    }
+}
+
+/// A box to tick.
+#[component]
+fn Tick(
+    id: &'static str,
+    text: &'static str,
+    /// What it does, for those who rest on it.
+    about: &'static str,
+    on: RwSignal<bool>,
+    #[prop(into, default = Signal::stored(false))] hidden: Signal<bool>,
+    /// What is to be done once it has changed.
+    #[prop(optional)]
+    then: Option<Callback<()>>,
+) -> impl IntoView {
+    view! {
+        <label class="tool" class:hidden=hidden title=about>
+            <input
+                id=id
+                type="checkbox"
+                prop:checked=on
+                on:change:target=move |event| {
+                    on.set(event.target().checked());
+                    if let Some(then) = then {
+                        then.run(());
+                    }
+                }
+            />
+            {text}
+        </label>
     }
 }

@@ -50,7 +50,7 @@ pub struct State {
     pub models: Models,
     /// The hit that the visitor wants to understand.
     pub why: RwSignal<Option<Why>>,
-    /// Whether what cameras do to embeddings is taken out of them.
+    /// Whether what cameras do to embeddings is taken out of them, where several are known.
     pub normalize_cameras: RwSignal<bool>,
     /// Whether neighbours that pictures share count too.
     pub rerank: RwSignal<bool>,
@@ -86,7 +86,7 @@ impl State {
             beside: Engine::new(base, Choice::First, backend),
             models: Models::new(base),
             why: RwSignal::new(None),
-            normalize_cameras: RwSignal::new(false),
+            normalize_cameras: RwSignal::new(true),
             rerank: RwSignal::new(false),
             other_cameras: RwSignal::new(false),
             cutoff: RwSignal::new(-1.0),
