@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::browser::with_browser;
 use crate::page::Page;
 use crate::site::Site;
-use crate::trainer::{Hit, Trained, rank};
+use crate::trainer::{Hit, Trained, rank_evened};
 
 /// How far a score in the browser may be from the trainer's.
 pub const TOLERANCE: f64 = 1e-3;
@@ -37,7 +37,7 @@ impl Served {
         query: &Path,
         gallery: &[PathBuf],
     ) -> Result<()> {
-        let native = rank(&self.trained.path(model), query, gallery)?;
+        let native = rank_evened(&self.trained.path(model), query, gallery)?;
         with_browser(async |driver| {
             let choice = format!("?backend={backend}&model={model}");
             let page = Page::open(&driver, &self.site.url(), &choice).await?;

@@ -158,18 +158,17 @@ pub struct Hit {
     pub score: f64,
 }
 
-/// `trainer rank` of pictures in the order it gives them, as the site ranks unless told otherwise.
+/// `trainer rank` of pictures in the order it gives them.
 pub fn rank(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
+    rank_by(model, query, gallery, &[])
+}
+
+/// The same as the site ranks unless told otherwise.
+pub fn rank_evened(model: &Path, query: &Path, gallery: &[PathBuf]) -> Result<Vec<Hit>> {
     rank_by(model, query, gallery, &["--normalize-cameras"])
 }
 
-/// The same with other options.
-pub fn rank_by(
-    model: &Path,
-    query: &Path,
-    gallery: &[PathBuf],
-    further: &[&str],
-) -> Result<Vec<Hit>> {
+fn rank_by(model: &Path, query: &Path, gallery: &[PathBuf], further: &[&str]) -> Result<Vec<Hit>> {
     let folder = tempfile::tempdir()?;
     let crops = folder.path().join("gallery");
     fs::create_dir(&crops)?;

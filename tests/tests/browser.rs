@@ -13,7 +13,7 @@ use dcac_tests::data_sets::real_crops;
 use dcac_tests::page::Page;
 use dcac_tests::served::{Served, agree};
 use dcac_tests::site::Site;
-use dcac_tests::trainer::{Trained, pictures, rank};
+use dcac_tests::trainer::{Trained, pictures, rank_evened};
 use serde_json::json;
 use thirtyfour::extensions::cdp::ChromeDevTools;
 use xtask::paths;
@@ -65,7 +65,7 @@ async fn a_broken_file_is_named_and_the_rest_is_ranked() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let broken = folder.path().join("0001_c1s1_broken.jpg");
     fs::write(&broken, "no picture")?;
-    let native = rank(&served.trained.path("f16"), &query, &gallery)?;
+    let native = rank_evened(&served.trained.path("f16"), &query, &gallery)?;
     gallery.insert(2, broken);
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;

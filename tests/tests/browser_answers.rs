@@ -11,7 +11,7 @@ use dcac_tests::browser::with_browser;
 use dcac_tests::page::Page;
 use dcac_tests::served::{Served, TOLERANCE, agree};
 use dcac_tests::site::Site;
-use dcac_tests::trainer::{Hit, pictures, rank, rank_by};
+use dcac_tests::trainer::{Hit, pictures, rank, rank_evened};
 use serde_json::{Value, json};
 use xtask::paths;
 
@@ -77,7 +77,7 @@ async fn measures_of_the_gallery_are_those_of_the_trainer() -> Result<()> {
     let evened = "--normalize-cameras --json evened.json";
     (served.trained).run(&format!("evaluate --model f16 --data csv=all.csv {evened}"));
     let evened = served.trained.json("evened.json");
-    let plain = rank_by(&served.trained.path("f16"), &query, &gallery, &[])?;
+    let plain = rank(&served.trained.path("f16"), &query, &gallery)?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &served.site.url(), "?backend=cpu&model=f16").await?;
         page.rank(&query, &gallery).await?;
@@ -253,8 +253,8 @@ async fn several_queries_are_averaged() -> Result<()> {
     let model = served.trained.path("f16");
     let second = &gallery[3];
     let alone = [
-        rank(&model, &first, &gallery)?,
-        rank(&model, second, &gallery)?,
+        rank_evened(&model, &first, &gallery)?,
+        rank_evened(&model, second, &gallery)?,
     ];
     let score = |hits: &[Hit], name: &str| {
         let hit = hits.iter().find(|hit| hit.name == name);

@@ -11,7 +11,7 @@ use dcac_tests::host::Host;
 use dcac_tests::page::Page;
 use dcac_tests::served::agree;
 use dcac_tests::site::Site;
-use dcac_tests::trainer::{Trained, damage, rank};
+use dcac_tests::trainer::{Trained, damage, rank_evened};
 use thirtyfour::WebDriver;
 
 /// Bytes of a kept part of a download.
@@ -37,7 +37,7 @@ async fn a_broken_download_goes_on_and_is_kept() -> Result<()> {
     let trained = Trained::make()?;
     let (query, gallery) = trained.drawn()?;
     let (_site, host) = host(&trained)?;
-    let native = rank(&trained.path("f32"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("f32"), &query, &gallery)?;
     // In the second part.
     host.end_weights_at(Some(PART + PART / 4));
     with_browser(async |driver| {

@@ -10,7 +10,7 @@ use dcac_tests::browser::with_browser;
 use dcac_tests::page::Page;
 use dcac_tests::served::{Served, TOLERANCE, agree};
 use dcac_tests::site::Site;
-use dcac_tests::trainer::{Hit, Trained, damage, rank};
+use dcac_tests::trainer::{Hit, Trained, damage, rank_evened};
 use serde_json::{Value, json};
 use thirtyfour::WebDriver;
 use thirtyfour::extensions::cdp::ChromeDevTools;
@@ -28,7 +28,7 @@ async fn query_string(driver: &WebDriver) -> Result<String> {
 async fn a_model_is_chosen_in_the_panel_and_named_in_the_address() -> Result<()> {
     let Served { trained, site } = Served::start()?;
     let (query, gallery) = trained.drawn()?;
-    let native = rank(&trained.path("f32"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("f32"), &query, &gallery)?;
     let list = site.folder().join("models/index.json");
     let mut index: Value = serde_json::from_slice(&fs::read(&list)?)?;
     let entry = index["models"][1].as_object_mut().context("no model")?;
@@ -79,8 +79,8 @@ async fn mirror_images_count_and_embeddings_without_them_are_not_taken_for_their
     let (plain, both) = (trained.path("f16"), trained.path("both"));
     let site = Site::serve(&[("plain", &plain), ("both", &both)], &[])?;
     let (of_plain, of_both) = (
-        rank(&plain, &query, &gallery)?,
-        rank(&both, &query, &gallery)?,
+        rank_evened(&plain, &query, &gallery)?,
+        rank_evened(&both, &query, &gallery)?,
     );
     ensure!(agree(&of_plain, &of_both).is_err(), "they answer alike");
     for backend in ["cpu", "webgpu"] {
@@ -113,8 +113,8 @@ async fn two_models_answer_beside_each_other() -> Result<()> {
     trained.run("export --run other --out other-model --dtype f16");
     let (first, other) = (trained.path("f16"), trained.path("other-model"));
     let site = Site::serve(&[("first", &first), ("other", &other)], &[])?;
-    let native = rank(&trained.path("other-model"), &query, &gallery)?;
-    let native_first = rank(&trained.path("f16"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("other-model"), &query, &gallery)?;
+    let native_first = rank_evened(&trained.path("f16"), &query, &gallery)?;
     let found_beside = |count| {
         format!("return document.querySelectorAll('#beside-results .result').length === {count}")
     };
@@ -196,7 +196,7 @@ async fn an_exported_folder_can_be_opened() -> Result<()> {
     let (query, gallery) = trained.drawn()?;
     let f16 = trained.path("f16");
     let site = Site::serve(&[("f16", &f16)], &[])?;
-    let native = rank(&trained.path("f32"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("f32"), &query, &gallery)?;
     let broken = trained.path("broken");
     files::copy_folder(&trained.path("f32"), &broken)?;
     let incomplete = trained.path("incomplete");
@@ -254,7 +254,7 @@ async fn a_model_too_large_for_the_device_gives_way_to_the_small_one() -> Result
     entry["files"]["model.safetensors"]["bytes"] = json!(40_000_000_000_u64);
     fs::write(&manifest, serde_json::to_vec(&entry)?)?;
     let site = Site::serve(&[("a-large", &large), ("small", &small)], &[])?;
-    let native = rank(&trained.path("f16"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("f16"), &query, &gallery)?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=cpu").await?;
         agree(&page.rank(&query, &gallery).await?, &native)?;
@@ -271,7 +271,7 @@ async fn a_model_too_large_for_the_device_gives_way_to_the_small_one() -> Result
 async fn the_cpu_goes_on_where_the_gpu_is_lost() -> Result<()> {
     let Served { trained, site } = Served::start()?;
     let (query, gallery) = trained.drawn()?;
-    let native = rank(&trained.path("f16"), &query, &gallery)?;
+    let native = rank_evened(&trained.path("f16"), &query, &gallery)?;
     with_browser(async |driver| {
         let page = Page::open(&driver, &site.url(), "?backend=webgpu&model=f16").await?;
         page.says("#engine", "WebGPU").await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dcac_model::clip::VitConfig;
 use dcac_model::retrieval::{
-    Cameras, Gallery, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, RetrievalError,
+    Cameras, Gallery, JUNK, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, RetrievalError,
     cosine_scores, expand_query, patch_similarity, rank,
 };
 use gloo::timers::future::sleep;
@@ -94,20 +94,24 @@ impl Engine {
             return Err(Stop::Job("the query picture cannot be used".to_string()));
         };
         let mut query = rows.concat();
-        let others =
-            (job.gallery.iter()).filter(|item| job.queries.iter().all(|query| query.id != item.id));
-        let (pictures, rows) = self.embedded(others);
-        if pictures.is_empty() {
-            let reason = "no picture of the gallery can be used; add JPEG, PNG or WebP pictures";
-            return Err(Stop::Job(reason.to_string()));
-        }
-        let mut gallery = rows.concat();
-        if job.normalize_cameras {
-            let known = normalize(&mut gallery, &pictures, width)?;
+        let (all, rows) = self.embedded(job.gallery.iter());
+        let mut features = rows.concat();
+        if job.normalize_cameras && !all.is_empty() {
+            let known = normalize(&mut features, &all, width)?;
             known
                 .normalize(&mut query, &cameras(&queries))
                 .map_err(broken)?;
         }
+        let asked: HashSet<u64> = queries.iter().map(|item| item.id).collect();
+        let (pictures, rows): (Vec<&Item>, Vec<&[f32]>) = (all.into_iter())
+            .zip(features.chunks_exact(width))
+            .filter(|(item, _)| !asked.contains(&item.id))
+            .unzip();
+        if pictures.is_empty() {
+            let reason = "no picture of the gallery can be used; add JPEG, PNG or WebP pictures";
+            return Err(Stop::Job(reason.to_string()));
+        }
+        let gallery = rows.concat();
         let query = mean(&query, width);
         let scores = cosine_scores(&query, &gallery);
         let mut order_by = scores.clone();
@@ -157,7 +161,8 @@ impl Engine {
         replaced: impl Fn() -> bool,
     ) -> Result<Option<Metrics>, Stop> {
         let normalized = job.normalize_cameras;
-        let (items, rows) = self.embedded(job.gallery.iter().filter(|item| item.label.is_some()));
+        let counted = |item: &&Item| item.label.is_some_and(|label| label.identity != JUNK);
+        let (items, rows) = self.embedded(job.gallery.iter().filter(counted));
         let pictures: Vec<(u64, Label)> = (items.iter())
             .filter_map(|item| Some((item.id, item.label?)))
             .collect();

@@ -75,7 +75,7 @@ pub fn Tools(state: State) -> impl IntoView {
             />
             <Tick
                 id="rerank"
-                text="Re-rank by shared neighbours"
+                text="Re-rank"
                 about="k-reciprocal re-ranking: pictures with the same neighbours as the query move up"
                 on=state.rerank
                 then=Callback::new(move |()| state.rank())
