@@ -68,9 +68,16 @@ fn built_searched_updated_and_damaged() {
         results(&at.join("exact.json")),
     );
     assert_eq!(near, exact);
-    for (query, found) in queries.iter().zip(&exact) {
+    let evened = "--normalize-cameras";
+    ok(&at, &format!("{search} {evened} --json evened.json"));
+    let evened_out = results(&at.join("evened.json"));
+    let each = |option, found| (queries.iter().zip(found)).map(move |pair| (option, pair));
+    for (option, (query, found)) in each("", &exact).chain(each(evened, &evened_out)) {
         let gallery = "rank --model f32 --gallery data/bounding_box_test --json rank.json --query";
-        ok(&at, &format!("{gallery} {}", query.display()));
+        ok(
+            &at,
+            format!("{gallery} {} {option}", query.display()).trim(),
+        );
         let ranking = fs::read(at.join("rank.json")).expect("a ranking");
         let ranking: Value = serde_json::from_slice(&ranking).expect("JSON");
         let expected = ranking["results"].as_array().expect("results");
@@ -126,6 +133,23 @@ fn built_searched_updated_and_damaged() {
             "the old row still counts: {score}"
         );
     }
+
+    // No name of these tells a camera.
+    write(
+        &at.join("unnamed.safetensors"),
+        &names[1..],
+        &rows[width..],
+        width,
+    );
+    ok(
+        &at,
+        "index --out unnamed --model f32 --from unnamed.safetensors",
+    );
+    let unnamed = format!(
+        "search --index unnamed --model f32 {evened} --query {}",
+        queries[0].display()
+    );
+    fails(&at, &unnamed, &["unnamed tells a camera"]);
 
     // Another model, another width, numbers that are none.
     let query = &queries[0].display();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dcac_model::retrieval::{Calibration, Cameras, cosine_scores, label_of, rank};
+use dcac_model::retrieval::{Calibration, Cameras, camera_of, cosine_scores, label_of, rank};
 use maud::html;
 use serde::Serialize;
 
@@ -89,7 +89,7 @@ pub fn run(args: &RankArgs) -> Result<()> {
     let mut embedded = embedder.embed_kept(&gallery, args.broken, &bar)?;
     if args.normalize_cameras {
         let cameras: Vec<_> = (embedded.kept.iter())
-            .map(|&index| camera(&gallery[index]))
+            .map(|&index| camera_of(&files::name(&gallery[index])))
             .collect();
         if cameras.iter().all(Option::is_none) {
             bail!(
@@ -99,7 +99,10 @@ pub fn run(args: &RankArgs) -> Result<()> {
         }
         let known = Cameras::of(&embedded.features, &cameras, embedder.width)?;
         known.normalize(&mut embedded.features, &cameras)?;
-        let theirs: Vec<_> = asked.iter().map(|path| camera(path)).collect();
+        let theirs: Vec<_> = asked
+            .iter()
+            .map(|path| camera_of(&files::name(path)))
+            .collect();
         known.normalize(&mut queries, &theirs)?;
     }
     let mut rankings = Vec::new();
@@ -149,11 +152,6 @@ pub fn run(args: &RankArgs) -> Result<()> {
         println!("{}", path.display());
     }
     Ok(())
-}
-
-/// The camera that a file's name tells.
-fn camera(path: &Path) -> Option<u32> {
-    Some(label_of(&files::name(path))?.camera)
 }
 
 /// The crops to look for. A wrong one should not wait for the gallery.

@@ -1,7 +1,7 @@
 //! What cameras do to embeddings, taken out of them (Song, Park, Lee, "Exploring the camera bias
-//! of person re-identification", ICLR 2025, section 4).
+//! of person re-identification", ICLR 2025).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::RetrievalError;
 use super::error::check_rows;
@@ -15,44 +15,91 @@ const EXPECTED: f64 = 16.0;
 /// Mean and deviation of the embeddings of a gallery, by camera.
 pub struct Cameras {
     all: Moments,
-    each: HashMap<u32, Moments>,
+    each: BTreeMap<u32, Moments>,
 }
 
-#[derive(Clone)]
+/// What is counted of a gallery until [`Cameras`] are known: sums, so that it may be larger than
+/// memory.
+pub struct CameraSums {
+    dim: usize,
+    /// Those without a camera too.
+    each: BTreeMap<Option<u32>, Sums>,
+}
+
 struct Moments {
     mean: Vec<f64>,
     variance: Vec<f64>,
+    /// One over the deviation.
+    scale: Vec<f64>,
 }
 
-impl Cameras {
-    /// Learns from a gallery's L2-normalised embeddings, rows of `dim` numbers, and the cameras
-    /// that took them, where they are known.
+struct Sums {
+    count: f64,
+    values: Vec<f64>,
+    squares: Vec<f64>,
+}
+
+impl CameraSums {
+    /// Nothing seen yet of embeddings of so many numbers.
+    pub fn new(dim: usize) -> Self {
+        let each = BTreeMap::new();
+        Self { dim, each }
+    }
+
+    /// Counts L2-normalised embeddings, row after row, and the cameras that took them, where they
+    /// are known.
     ///
     /// # Errors
     /// Another number of cameras than of embeddings, and embeddings that are not finite.
+    pub fn add(&mut self, rows: &[f32], cameras: &[Option<u32>]) -> Result<(), RetrievalError> {
+        let dim = self.dim;
+        check(rows, cameras, dim)?;
+        for (row, camera) in rows.chunks_exact(dim).zip(cameras) {
+            let sums = self.each.entry(*camera).or_insert_with(|| Sums::none(dim));
+            sums.count += 1.0;
+            let both = sums.values.iter_mut().zip(&mut sums.squares);
+            for ((sum, squares), &value) in both.zip(row) {
+                let value = f64::from(value);
+                *sum += value;
+                *squares += value * value;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known by now.
+    pub fn cameras(&self) -> Cameras {
+        let mut all = Sums::none(self.dim);
+        for sums in self.each.values() {
+            all.count += sums.count;
+            add(&mut all.values, &sums.values);
+            add(&mut all.squares, &sums.squares);
+        }
+        let (dim, variance) = (self.dim, 1.0 / self.dim as f64);
+        let anywhere = Moments::new(vec![0.0; dim], vec![variance; dim]);
+        let all = anywhere.given(&all);
+        let known = (self.each.iter()).filter_map(|(camera, sums)| Some(((*camera)?, sums)));
+        let each = known.map(|(camera, sums)| (camera, all.given(sums)));
+        Cameras {
+            each: each.collect(),
+            all,
+        }
+    }
+}
+
+impl Cameras {
+    /// Those of a gallery that is at hand as a whole, as [`CameraSums::add`] counts it.
+    ///
+    /// # Errors
+    /// Those of [`CameraSums::add`].
     pub fn of(
         gallery: &[f32],
         cameras: &[Option<u32>],
         dim: usize,
     ) -> Result<Self, RetrievalError> {
-        check(gallery, cameras, dim)?;
-        let anywhere = Moments {
-            mean: vec![0.0; dim],
-            variance: vec![1.0 / dim as f64; dim],
-        };
-        let rows: Vec<&[f32]> = gallery.chunks_exact(dim).collect();
-        let all = anywhere.given(&rows);
-        let mut by_camera = HashMap::<u32, Vec<&[f32]>>::new();
-        for (row, camera) in rows.iter().zip(cameras) {
-            if let Some(camera) = camera {
-                by_camera.entry(*camera).or_default().push(row);
-            }
-        }
-        let each = by_camera
-            .into_iter()
-            .map(|(camera, rows)| (camera, all.given(&rows)))
-            .collect();
-        Ok(Self { all, each })
+        let mut sums = CameraSums::new(dim);
+        sums.add(gallery, cameras)?;
+        Ok(sums.cameras())
     }
 
     /// Takes from each embedding the mean of its camera, divides by the deviation, and scales to
@@ -75,6 +122,62 @@ impl Cameras {
     }
 }
 
+impl Sums {
+    fn none(dim: usize) -> Self {
+        Self {
+            count: 0.0,
+            values: vec![0.0; dim],
+            squares: vec![0.0; dim],
+        }
+    }
+}
+
+impl Moments {
+    fn new(mean: Vec<f64>, variance: Vec<f64>) -> Self {
+        let scale = variance.iter().map(|variance| 1.0 / variance.sqrt());
+        Self {
+            scale: scale.collect(),
+            mean,
+            variance,
+        }
+    }
+
+    /// Those of a sum, with these expected before any was seen.
+    fn given(&self, seen: &Sums) -> Self {
+        let count = seen.count + EXPECTED;
+        let means = self.mean.iter().zip(&seen.values);
+        let mean: Vec<f64> = means
+            .map(|(expected, sum)| (sum + EXPECTED * expected) / count)
+            .collect();
+        let spread = |(((expected, squares), sum), mean): (((&f64, &f64), &f64), &f64)| {
+            let seen = squares - mean * (2.0 * sum - seen.count * mean);
+            (seen.max(0.0) + EXPECTED * expected) / count
+        };
+        let all = self.variance.iter().zip(&seen.squares);
+        let variance = all.zip(&seen.values).zip(&mean).map(spread).collect();
+        Self::new(mean, variance)
+    }
+
+    fn normalize(&self, row: &mut [f32]) {
+        let moments = || self.mean.iter().zip(&self.scale);
+        let standard =
+            |(&value, (mean, scale)): (&f32, (&f64, &f64))| (f64::from(value) - mean) * scale;
+        let squares = row.iter().zip(moments()).map(standard).map(|z| z * z);
+        let length = squares.sum::<f64>().sqrt();
+        if length > 0.0 {
+            for (value, moments) in row.iter_mut().zip(moments()) {
+                *value = (standard((value, moments)) / length) as f32;
+            }
+        }
+    }
+}
+
+fn add(sums: &mut [f64], more: &[f64]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
 fn check(rows: &[f32], cameras: &[Option<u32>], dim: usize) -> Result<(), RetrievalError> {
     match check_rows(rows, dim)? == cameras.len() {
         true => Ok(()),
@@ -84,41 +187,5 @@ fn check(rows: &[f32], cameras: &[Option<u32>], dim: usize) -> Result<(), Retrie
             labels: cameras.len(),
             dim,
         }),
-    }
-}
-
-impl Moments {
-    /// Those of some rows, with these expected before any was seen.
-    fn given(&self, rows: &[&[f32]]) -> Self {
-        let count = rows.len() as f64 + EXPECTED;
-        let mut mean: Vec<f64> = self.mean.iter().map(|mean| mean * EXPECTED).collect();
-        for row in rows {
-            for (sum, &value) in mean.iter_mut().zip(*row) {
-                *sum += f64::from(value);
-            }
-        }
-        mean.iter_mut().for_each(|sum| *sum /= count);
-        let mut variance: Vec<f64> = self.variance.iter().map(|v| v * EXPECTED).collect();
-        for row in rows {
-            for ((sum, &value), mean) in variance.iter_mut().zip(*row).zip(&mean) {
-                *sum += (f64::from(value) - mean).powi(2);
-            }
-        }
-        variance.iter_mut().for_each(|sum| *sum /= count);
-        Self { mean, variance }
-    }
-
-    fn normalize(&self, row: &mut [f32]) {
-        let moments = || self.mean.iter().zip(&self.variance);
-        let standard = |(&value, (mean, variance)): (&f32, (&f64, &f64))| {
-            (f64::from(value) - mean) / variance.sqrt()
-        };
-        let squares = row.iter().zip(moments()).map(standard).map(|z| z * z);
-        let length = squares.sum::<f64>().sqrt();
-        if length > 0.0 {
-            for (value, moments) in row.iter_mut().zip(moments()) {
-                *value = (standard((value, moments)) / length) as f32;
-            }
-        }
     }
 }

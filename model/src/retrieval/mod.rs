@@ -18,13 +18,13 @@ mod reminds;
 mod rerank;
 
 pub use calibration::{Bin, Calibration, Reliability, Tally};
-pub use cameras::Cameras;
+pub use cameras::{CameraSums, Cameras};
 pub use error::RetrievalError;
 pub use expansion::expand_query;
 pub use gallery::{Found, Gallery};
 pub use map::Map;
 pub use metrics::{Metrics, RANKS, check, evaluate};
-pub use names::label_of;
+pub use names::{camera_of, label_of};
 pub use nearest::nearest;
 pub use patches::patch_similarity;
 pub use projection::Projection;

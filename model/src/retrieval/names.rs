@@ -39,6 +39,12 @@ pub fn label_of(name: &str) -> Option<Label> {
     }
 }
 
+/// The camera that the name at the end of a path tells.
+pub fn camera_of(path: &str) -> Option<u32> {
+    let name = path.rsplit(['/', '\\']).next()?;
+    Some(label_of(name)?.camera)
+}
+
 fn label(identity: &str, camera: &str) -> Option<Label> {
     let identity = match identity {
         "-1" => JUNK,
@@ -74,6 +80,7 @@ mod tests {
             ("5_012_1_10.png", (50_012, 9)),
         ] {
             assert_eq!(of(name), Some(expected), "{name}");
+            assert_eq!(camera_of(&format!("a/b_c7/{name}")), Some(expected.1));
         }
         for name in [
             "thumb.jpg",

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
+use dcac_model::retrieval::{CameraSums, Cameras, camera_of, cosine_scores};
+
 use super::best::Best;
 use super::codes::{Hyperplanes, LANES};
 use super::folder;
@@ -34,6 +36,22 @@ pub struct Found {
 
 /// A cosine similarity, and the segment and number of its row.
 type Scored = (f32, (usize, usize));
+
+/// Rows that are in memory at once where all are looked at.
+const BLOCK: usize = 4096;
+
+/// Equal scores stand in the order of insertion.
+fn better(a: &Scored, b: &Scored) -> std::cmp::Ordering {
+    b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+}
+
+/// Leaves the best, in any order.
+fn keep_best(all: &mut Vec<Scored>, top: usize) {
+    if (1..all.len()).contains(&top) {
+        all.select_nth_unstable_by(top, better);
+        all.truncate(top);
+    }
+}
 
 /// An index open for searches; its embeddings stay on disk and are read where a search goes.
 pub struct Gallery {
@@ -96,6 +114,92 @@ impl Gallery {
     /// # Errors
     /// A query of another width or with numbers that are not finite.
     pub fn search(&self, query: &[f32], top: usize, how: Search) -> Result<Vec<Found>> {
+        let query = self.checked(query)?;
+        let all = match how {
+            Search::Codes(candidates) => self.of_candidates(&query, candidates.max(top))?,
+            Search::Exact => self.of_all(&query),
+        };
+        Ok(self.found(all, top))
+    }
+
+    /// The `top` rows most alike to each query, where what cameras do to embeddings is taken out
+    /// of all: every row is compared. `cameras` are those of the queries, as far as they are known;
+    /// those of the rows are told by the names in their paths.
+    ///
+    /// # Errors
+    /// Those of [`Gallery::search`], and an index without a name that tells a camera.
+    pub fn search_normalized(
+        &self,
+        queries: &[f32],
+        cameras: &[Option<u32>],
+        top: usize,
+    ) -> Result<Vec<Vec<Found>>> {
+        let width = self.width();
+        let mut asked = Vec::new();
+        for query in queries.chunks(width) {
+            asked.extend(self.checked(query)?);
+        }
+        let known = self.cameras()?;
+        known.normalize(&mut asked, cameras)?;
+        let mut best = vec![Vec::new(); cameras.len()];
+        self.each_block(|segment, rows, features, cameras| {
+            known.normalize(features, cameras)?;
+            for (query, best) in asked.chunks_exact(width).zip(&mut best) {
+                let scores = cosine_scores(query, features);
+                best.extend(
+                    scores
+                        .into_iter()
+                        .zip(rows.iter().map(|&row| (segment, row))),
+                );
+                // No more is kept in memory than may be asked for.
+                if best.len() > top.max(BLOCK).saturating_mul(4) {
+                    keep_best(best, top);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(best.into_iter().map(|all| self.found(all, top)).collect())
+    }
+
+    /// What cameras do to the embeddings of the rows that count.
+    fn cameras(&self) -> Result<Cameras> {
+        let (mut sums, mut told) = (CameraSums::new(self.width()), false);
+        self.each_block(|_, _, features, cameras| {
+            told |= cameras.iter().any(Option::is_some);
+            Ok(sums.add(features, cameras)?)
+        })?;
+        if !told {
+            bail!(
+                "no path in {} tells a camera; names begin with identity and camera, as 0002_c1_7.jpg",
+                self.folder.display()
+            );
+        }
+        Ok(sums.cameras())
+    }
+
+    /// Visits the rows that count: their segment and numbers, their embeddings and cameras.
+    fn each_block(
+        &self,
+        mut visit: impl FnMut(usize, &[usize], &mut [f32], &[Option<u32>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut features = Vec::new();
+        for (number, (stored, rows)) in self.segments.iter().enumerate() {
+            let counting: Vec<usize> = (0..rows.len()).filter(|&row| rows.counts(row)).collect();
+            for block in counting.chunks(BLOCK) {
+                features.clear();
+                stored.read(block.iter().copied(), self.width(), &mut features);
+                let cameras: Vec<Option<u32>> = block
+                    .iter()
+                    .map(|&row| camera_of(&rows.path(row)))
+                    .collect();
+                visit(number, block, &mut features, &cameras)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A query, L2-normalised.
+    fn checked(&self, query: &[f32]) -> Result<Vec<f32>> {
         if query.len() != self.width() {
             bail!(
                 "the query has {} numbers, the rows of {} {}; name the model that the index was built with",
@@ -108,21 +212,14 @@ impl Gallery {
             bail!("the query's embedding is not finite");
         }
         let norm = query.iter().map(|v| v * v).sum::<f32>().sqrt();
-        let query: Vec<f32> = query
-            .iter()
-            .map(|v| v / norm.max(f32::MIN_POSITIVE))
-            .collect();
-        let mut all = match how {
-            Search::Codes(candidates) => self.of_candidates(&query, candidates.max(top))?,
-            Search::Exact => self.of_all(&query),
-        };
-        // Equal scores stand in the order of insertion.
-        let order = |a: &Scored, b: &Scored| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-        if (1..all.len()).contains(&top) {
-            all.select_nth_unstable_by(top, order);
-            all.truncate(top);
-        }
-        all.sort_unstable_by(order);
+        let scaled = query.iter().map(|v| v / norm.max(f32::MIN_POSITIVE));
+        Ok(scaled.collect())
+    }
+
+    /// The best of some rows, the best first.
+    fn found(&self, mut all: Vec<Scored>, top: usize) -> Vec<Found> {
+        keep_best(&mut all, top);
+        all.sort_unstable_by(better);
         let found = all
             .into_iter()
             .take(top)
@@ -130,7 +227,7 @@ impl Gallery {
                 score,
                 path: self.segments[number].1.path(row),
             });
-        Ok(found.collect())
+        found.collect()
     }
 
     /// All rows that count.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use dcac_model::retrieval::camera_of;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -35,6 +36,10 @@ pub struct SearchArgs {
     /// and take longer
     #[arg(long, default_value_t = CANDIDATES, conflicts_with = "exact")]
     candidates: usize,
+    /// Take each camera's mean from embeddings and divide by its deviation, both learned from the
+    /// index. Names at the end of paths tell the camera, as 0002_c1_7.jpg. Compares every row
+    #[arg(long, conflicts_with_all = ["candidates", "exact"])]
+    normalize_cameras: bool,
     /// Do not read every file once to compare checksums: for an index that is known to be whole
     #[arg(long)]
     unchecked: bool,
@@ -89,9 +94,19 @@ pub fn run(args: &SearchArgs) -> Result<()> {
         true => Search::Exact,
         false => Search::Codes(args.candidates),
     };
+    let found = match args.normalize_cameras {
+        true => {
+            let cameras: Vec<_> = (args.query.iter())
+                .map(|path| camera_of(&files::name(path)))
+                .collect();
+            gallery.search_normalized(&embedded, &cameras, args.top)?
+        }
+        false => (embedded.chunks(embedder.width))
+            .map(|query| gallery.search(query, args.top, how))
+            .collect::<Result<_>>()?,
+    };
     let mut rankings = Vec::new();
-    for (path, query) in args.query.iter().zip(embedded.chunks(embedder.width)) {
-        let found = gallery.search(query, args.top, how)?;
+    for (path, found) in args.query.iter().zip(found) {
         let results = (found.into_iter().zip(1..)).map(|(found, rank)| Hit {
             rank,
             image: found.path,

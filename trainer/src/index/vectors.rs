@@ -128,6 +128,14 @@ impl Stored {
         bytemuck::cast_slice(&self.file[self.embeddings.clone()])
     }
 
+    /// Appends rows to others in memory.
+    pub fn read(&self, rows: impl Iterator<Item = usize>, width: usize, into: &mut Vec<f32>) {
+        for row in rows {
+            let bits = &self.embeddings()[row * width..][..width];
+            into.extend(bits.iter().map(|&bits| widened(bits)));
+        }
+    }
+
     /// The scalar products of a query with rows.
     pub fn scores(&self, query: &[f32], rows: impl Iterator<Item = usize>) -> Vec<f32> {
         Arch::new().dispatch(Products {
