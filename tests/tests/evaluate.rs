@@ -44,8 +44,10 @@ fn measures_that_are_asked_for() {
     // Drawn people are never matched within a camera.
     assert!(cameras.iter().all(|pair| pair["query"] != pair["gallery"]));
 
-    let (said, normalized) = evaluate(&at, "--normalize-cameras");
-    assert!(said.contains("normalised by camera"));
+    let (said, normalized) = evaluate(&at, "--normalize-cameras --html page.html");
+    for shown in [said, at.page("page.html")] {
+        assert!(shown.contains("embeddings normalised by camera"));
+    }
     assert_eq!(normalized["normalized_cameras"], true);
     assert_ne!(normalized["map"], plain["map"]);
 

@@ -37,12 +37,12 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
         tools::report_wasm_opt(tools::wasm_opt()?);
         Ok(toolchain)
     })?;
-    steps.run("build the trainer", &first("4 min"), || trainer::build(""))?;
+    steps.run("build the trainer", &first("7 min"), || trainer::build(""))?;
     steps.run("draw three domains", &first("15 s"), || {
         [SEEN, UNSEEN, CALIBRATION].into_iter().try_for_each(draw)
     })?;
-    steps.run("train DCAC", "4 min", || train("dcac"))?;
-    steps.run("train the baseline", "2 min", || train("baseline"))?;
+    steps.run("train DCAC", "2 min", || train("dcac"))?;
+    steps.run("train the baseline", "1 min", || train("baseline"))?;
     steps.run("export both", "2 s", || {
         files::remove(&runs().join("export"))?;
         (MODELS.iter()).try_for_each(|(model, _)| {
@@ -54,10 +54,7 @@ pub fn run(source: Source, port: Option<u16>) -> Result<()> {
     })?;
     let table = steps.run("evaluate both on the unseen domain", "2 s", evaluate)?;
     steps.run("find out what the scores of DCAC mean", "2 s", || {
-        trainer::run(
-            &["evaluate", "--calibrate", "--data", &market(CALIBRATION)],
-            &[("--model", &exported("dcac"))],
-        )
+        trainer::calibrate(&exported("dcac"), &market(CALIBRATION))
     })?;
     steps.run("build the site", &first("6 min"), || {
         collect_site()?;

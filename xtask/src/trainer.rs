@@ -44,6 +44,18 @@ pub fn draw(options: &[&str], out: &Path) -> Result<()> {
     run(&[&["synth"], options].concat(), &[("--out", out)])
 }
 
+/// The option of `trainer evaluate`.
+pub const NORMALIZED: &str = "--normalize-cameras";
+
+/// Finds out what scores of a model mean, as they are and with cameras evened out.
+pub fn calibrate(model: &Path, data: &str) -> Result<()> {
+    for how in [&[][..], &[NORMALIZED]] {
+        let evaluate = ["evaluate", "--calibrate", "--data", data];
+        run(&[&evaluate, how].concat(), &[("--model", model)])?;
+    }
+    Ok(())
+}
+
 /// Runs the trainer and shows the command, so that it can be typed again.
 pub fn run(arguments: &[&str], paths: &[(&str, &Path)]) -> Result<()> {
     let program = paths::trainer();

@@ -88,6 +88,9 @@ pub fn table(reports: &[&Report]) -> Markup {
                 "No re-ranking."
             }
             @for report in reports {
+                @if report.normalized_cameras {
+                    (report.name()) ": embeddings normalised by camera. "
+                }
                 @if let Some([k1, k2, lambda]) = report.reranked {
                     (report.name()) ": k-reciprocal re-ranking with k1 " (k1) ", k2 " (k2) ", lambda " (lambda) ". "
                 }

@@ -86,13 +86,7 @@ pub fn run(order: &Order) -> Result<()> {
             &[("--run", &trained), ("--out", &model)],
         )?;
         let people = market(&data().join("meaning"));
-        for how in [&[][..], &[NORMALIZED]] {
-            trainer::run(
-                &[&["evaluate", "--calibrate", "--data", &people], how].concat(),
-                &[("--model", &model)],
-            )?;
-        }
-        Ok(())
+        trainer::calibrate(&model, &people)
     })?;
     let measured = steps.run("measure", "20 s", || {
         let mut measured = Vec::new();
@@ -121,9 +115,6 @@ pub fn run(order: &Order) -> Result<()> {
 
 /// Figures on the five domains, and on real people where they are at hand.
 type Measured = (Vec<(&'static str, Figures)>, Option<Figures>);
-
-/// The option of `trainer evaluate`.
-const NORMALIZED: &str = "--normalize-cameras";
 
 /// Runs what may be stopped: goes on where `out` is begun, and does nothing where `done` is in it.
 fn long(arguments: &[&str], size: Size, device: &str, out: &Path, done: &str) -> Result<()> {
@@ -161,7 +152,7 @@ fn measure(model: &Path, data: &str, size: Size, name: &str) -> Result<Figures> 
     };
     Ok(Figures {
         plain: report(format!("{name}.json"), &[])?,
-        normalized: report(format!("{name}-normalized.json"), &[NORMALIZED])?,
+        normalized: report(format!("{name}-normalized.json"), &[trainer::NORMALIZED])?,
     })
 }
 
