@@ -162,7 +162,9 @@ fn built_searched_updated_and_damaged() {
     fails(&at, "index --out ix --from wide.safetensors", &["10", "ix"]);
     ok(&at, "index --out narrow --from wide.safetensors");
     let narrow = format!("search --index narrow --model f32 --query {query}");
-    fails(&at, &narrow, &["narrow", "10"]);
+    for how in ["", " --normalize-cameras"] {
+        fails(&at, &format!("{narrow}{how}"), &["narrow", "10"]);
+    }
     write(&at.join("nan.safetensors"), &names, &[f32::NAN; 30], 10);
     fails(&at, "index --out new --from nan.safetensors", &[&first]);
     fails(

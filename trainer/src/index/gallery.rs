@@ -130,13 +130,13 @@ impl Gallery {
     /// Those of [`Gallery::search`], and an index without a name that tells a camera.
     pub fn search_normalized(
         &self,
-        queries: &[f32],
+        queries: &[&[f32]],
         cameras: &[Option<u32>],
         top: usize,
     ) -> Result<Vec<Vec<Found>>> {
         let width = self.width();
         let mut asked = Vec::new();
-        for query in queries.chunks(width) {
+        for query in queries {
             asked.extend(self.checked(query)?);
         }
         let known = self.cameras()?;
@@ -146,11 +146,8 @@ impl Gallery {
             known.normalize(features, cameras)?;
             for (query, best) in asked.chunks_exact(width).zip(&mut best) {
                 let scores = cosine_scores(query, features);
-                best.extend(
-                    scores
-                        .into_iter()
-                        .zip(rows.iter().map(|&row| (segment, row))),
-                );
+                let places = rows.iter().map(|&row| (segment, row));
+                best.extend(scores.into_iter().zip(places));
                 // No more is kept in memory than may be asked for.
                 if best.len() > top.max(BLOCK).saturating_mul(4) {
                     keep_best(best, top);

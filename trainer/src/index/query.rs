@@ -94,14 +94,15 @@ pub fn run(args: &SearchArgs) -> Result<()> {
         true => Search::Exact,
         false => Search::Codes(args.candidates),
     };
+    let queries: Vec<&[f32]> = embedded.chunks(embedder.width).collect();
     let found = match args.normalize_cameras {
         true => {
             let cameras: Vec<_> = (args.query.iter())
                 .map(|path| camera_of(&files::name(path)))
                 .collect();
-            gallery.search_normalized(&embedded, &cameras, args.top)?
+            gallery.search_normalized(&queries, &cameras, args.top)?
         }
-        false => (embedded.chunks(embedder.width))
+        false => (queries.iter())
             .map(|query| gallery.search(query, args.top, how))
             .collect::<Result<_>>()?,
     };
