@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use dcac_model::clip::VitConfig;
 use dcac_model::retrieval::{
-    Cameras, Gallery, JUNK, Label, Metrics, Neighbours, RANKS, Rerank, Reranked, RetrievalError,
-    cosine_scores, expand_query, patch_similarity, rank,
+    Gallery, JUNK, Label, Metrics, RANKS, RetrievalError, cosine_scores, patch_similarity, rank,
 };
 use gloo::timers::future::sleep;
 
 use super::classifier::Source;
 use super::pool::Pool;
+use super::scores::{cameras, even_out, mean, rerank};
 use crate::protocol::{Hit, Item, Job, Pair, Parts, Reminder, Reply};
 use crate::storage::Storage;
 
@@ -97,7 +97,7 @@ impl Engine {
         let (all, rows) = self.embedded(job.gallery.iter());
         let mut features = rows.concat();
         if job.normalize_cameras && !all.is_empty() {
-            let known = normalize(&mut features, &all, width)?;
+            let known = even_out(&mut features, &all, width).map_err(broken)?;
             known
                 .normalize(&mut query, &cameras(&queries))
                 .map_err(broken)?;
@@ -178,7 +178,7 @@ impl Engine {
         let width = rows.first().map_or(1, |row| row.len());
         let mut features = rows.concat();
         if normalized && !features.is_empty() {
-            normalize(&mut features, &items, width)?;
+            even_out(&mut features, &items, width).map_err(broken)?;
         }
         let mut found = Vec::new();
         let mut begin = js_sys::Date::now();
@@ -298,44 +298,4 @@ impl Engine {
 /// Embeddings that no further job can be answered with.
 fn broken(error: RetrievalError) -> Stop {
     Stop::Engine(error.to_string())
-}
-
-fn cameras(pictures: &[&Item]) -> Vec<Option<u32>> {
-    (pictures.iter())
-        // 0 stands for none in particular.
-        .map(|picture| Some(picture.label?.camera).filter(|&camera| camera > 0))
-        .collect()
-}
-
-/// Takes out of a gallery's embeddings what its cameras do to them, and returns what that is.
-fn normalize(gallery: &mut [f32], pictures: &[&Item], width: usize) -> Result<Cameras, Stop> {
-    let cameras = cameras(pictures);
-    let known = Cameras::of(gallery, &cameras, width).map_err(broken)?;
-    known.normalize(gallery, &cameras).map_err(broken)?;
-    Ok(known)
-}
-
-/// The mean of L2-normalised rows, one at least, L2-normalised.
-fn mean(rows: &[f32], width: usize) -> Vec<f32> {
-    let (first, others) = rows.split_at(width);
-    let all: Vec<u32> = (0..(others.len() / width) as u32).collect();
-    expand_query(first, others, &all)
-}
-
-/// What re-ranks a gallery for a query, with the settings of the original paper.
-fn rerank(query: &[f32], gallery: &[f32]) -> Reranked {
-    let rule = Rerank::default();
-    let features = [query, gallery].concat();
-    let neighbours: Vec<Neighbours> = features
-        .chunks(query.len())
-        .map(|image| Neighbours::of(&cosine_scores(image, &features), rule.depth()))
-        .collect();
-    Reranked::new(
-        &features,
-        query.len(),
-        1,
-        &neighbours,
-        rule,
-        &|count, one| (0..count).map(one).collect(),
-    )
 }

@@ -9,6 +9,7 @@ mod maps;
 mod memory;
 mod model;
 mod pool;
+mod scores;
 mod start;
 
 use std::cell::RefCell;
