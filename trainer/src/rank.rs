@@ -97,8 +97,7 @@ pub fn run(args: &RankArgs) -> Result<()> {
                 args.gallery.display()
             );
         }
-        let known = Cameras::of(&embedded.features, &cameras, embedder.width)?;
-        known.normalize(&mut embedded.features, &cameras)?;
+        let known = Cameras::even_out(&mut embedded.features, &cameras, embedder.width)?;
         let theirs: Vec<_> = asked
             .iter()
             .map(|path| camera_of(&files::name(path)))

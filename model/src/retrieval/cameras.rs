@@ -88,18 +88,21 @@ impl CameraSums {
 }
 
 impl Cameras {
-    /// Those of a gallery that is at hand as a whole, as [`CameraSums::add`] counts it.
+    /// Learns from a gallery that is at hand as a whole, as [`CameraSums::add`] counts it, and
+    /// normalises it; what is compared with it must be [normalised](Self::normalize) as well.
     ///
     /// # Errors
     /// Those of [`CameraSums::add`].
-    pub fn of(
-        gallery: &[f32],
+    pub fn even_out(
+        gallery: &mut [f32],
         cameras: &[Option<u32>],
         dim: usize,
     ) -> Result<Self, RetrievalError> {
         let mut sums = CameraSums::new(dim);
         sums.add(gallery, cameras)?;
-        Ok(sums.cameras())
+        let known = sums.cameras();
+        known.normalize(gallery, cameras)?;
+        Ok(known)
     }
 
     /// Takes from each embedding the mean of its camera, divides by the deviation, and scales to

@@ -127,11 +127,9 @@ pub fn measure_on(
     broken.extend(others);
     let (dim, ask) = (embedder.width, settings.measures());
     if settings.normalize_cameras {
-        let known = Cameras::of(&gallery.features, &gallery.cameras(), dim)?;
-        for side in [&mut query, &mut gallery] {
-            let cameras = side.cameras();
-            known.normalize(&mut side.features, &cameras)?;
-        }
+        let [asking, asked] = [query.cameras(), gallery.cameras()];
+        let known = Cameras::even_out(&mut gallery.features, &asked, dim)?;
+        known.normalize(&mut query.features, &asking)?;
     }
     if let Some(count) = settings.expand_queries {
         query.features =

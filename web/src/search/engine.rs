@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use dcac_model::clip::VitConfig;
 use dcac_model::retrieval::{
-    Gallery, JUNK, Label, Metrics, RANKS, RetrievalError, cosine_scores, patch_similarity, rank,
+    Cameras, Gallery, JUNK, Label, Metrics, RANKS, RetrievalError, cosine_scores, patch_similarity,
+    rank,
 };
 use gloo::timers::future::sleep;
 
 use super::classifier::Source;
 use super::pool::Pool;
-use super::scores::{cameras, even_out, mean, rerank};
+use super::scores::{cameras, mean, rerank};
 use crate::protocol::{Hit, Item, Job, Pair, Parts, Reminder, Reply};
 use crate::storage::Storage;
 
@@ -97,7 +98,7 @@ impl Engine {
         let (all, rows) = self.embedded(job.gallery.iter());
         let mut features = rows.concat();
         if job.normalize_cameras && !all.is_empty() {
-            let known = even_out(&mut features, &all, width).map_err(broken)?;
+            let known = Cameras::even_out(&mut features, &cameras(&all), width).map_err(broken)?;
             known
                 .normalize(&mut query, &cameras(&queries))
                 .map_err(broken)?;
@@ -178,7 +179,7 @@ impl Engine {
         let width = rows.first().map_or(1, |row| row.len());
         let mut features = rows.concat();
         if normalized && !features.is_empty() {
-            even_out(&mut features, &items, width).map_err(broken)?;
+            Cameras::even_out(&mut features, &cameras(&items), width).map_err(broken)?;
         }
         let mut found = Vec::new();
         let mut begin = js_sys::Date::now();

@@ -1,8 +1,6 @@
 //! What becomes of embeddings before they are compared, and of scores after.
 
-use dcac_model::retrieval::{
-    Cameras, Neighbours, Rerank, Reranked, RetrievalError, cosine_scores, expand_query,
-};
+use dcac_model::retrieval::{Neighbours, Rerank, Reranked, cosine_scores, expand_query};
 
 use crate::protocol::Item;
 
@@ -12,18 +10,6 @@ pub fn cameras(pictures: &[&Item]) -> Vec<Option<u32>> {
         // 0 stands for none in particular.
         .map(|picture| Some(picture.label?.camera).filter(|&camera| camera > 0))
         .collect()
-}
-
-/// Takes out of a gallery's embeddings what its cameras do to them, and returns what that is.
-pub fn even_out(
-    gallery: &mut [f32],
-    pictures: &[&Item],
-    width: usize,
-) -> Result<Cameras, RetrievalError> {
-    let cameras = cameras(pictures);
-    let known = Cameras::of(gallery, &cameras, width)?;
-    known.normalize(gallery, &cameras)?;
-    Ok(known)
 }
 
 /// The mean of L2-normalised rows, one at least, L2-normalised.

@@ -17,6 +17,7 @@ pub fn Tools(state: State) -> impl IntoView {
             .query
             .with(|query| query.as_ref().and_then(Picture::camera).is_some())
     };
+    let again = Callback::new(move |()| state.rank());
     let has_cameras = Memo::new(move |_| state.has_cameras());
     let top = move |count: Option<usize>| {
         let text = count.map_or("all".to_string(), |count| count.to_string());
@@ -71,14 +72,14 @@ pub fn Tools(state: State) -> impl IntoView {
                 about="Every camera has its own colours and angle, which make its pictures look alike. Their average is taken out, as far as the gallery shows it: the more pictures of each camera, the better"
                 on=state.normalize_cameras
                 hidden=Signal::derive(move || !has_cameras.get())
-                then=Callback::new(move |()| state.rank())
+                then=again
             />
             <Tick
                 id="rerank"
                 text="Re-rank"
                 about="k-reciprocal re-ranking: pictures with the same neighbours as the query move up"
                 on=state.rerank
-                then=Callback::new(move |()| state.rank())
+                then=again
             />
         </div>
     }
